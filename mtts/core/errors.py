@@ -1,0 +1,207 @@
+"""Every error that mtts can report: a stable code, one sentence, and a hint that helps.
+
+An error says what went wrong; how the router stands after it is an `Outcome` (outcome.py).
+`CODES` is the whole list; docs/ERRORS.md is rendered from it, and a `Problem` with a code
+that is not in it cannot be made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+CODES: Final[Mapping[str, str]] = {
+    # usage: nothing was contacted
+    "usage": "The command line does not make sense as given.",
+    "inventory-not-found": "No inventory was named and none lies in the usual places.",
+    "inventory-unreadable": "The inventory file cannot be read, or is larger than an inventory can be.",
+    "inventory-invalid": "The inventory does not say what the schema asks for; file, line and key are named.",
+    "inventory-exists": "`mtts init` found a file where it would write, and never overwrites one.",
+    "no-such-target": "A name or pattern given on the command line matches no router of the inventory.",
+    "image-reference-invalid": "An image is not written as `host[:port]/repository[:tag][@digest]`.",
+    "plan-file-invalid": "The file given with `--plan` is not a plan that this version of mtts wrote.",
+    "secret-unavailable": "A password or key could not be read from the place that the inventory names.",
+    "secret-exposed": "A file that holds a secret can be read by others than its owner.",
+    "confirmation-needed": "The command destroys something and there is nobody at a terminal to ask.",
+    # the way to the router
+    "unreachable": "No connection to the router's API service could be made.",
+    "tls-failed": "The TLS handshake with the router's api-ssl service failed.",
+    "fingerprint-missing": "The inventory asks for a pinned certificate but holds no fingerprint for the router.",
+    "fingerprint-mismatch": "The router showed another certificate than the pinned one; no password was sent.",
+    "login-rejected": "The router refused the user name or the password.",
+    "session-lost": "The connection to the router ended or went silent in the middle of the work.",
+    "command-trapped": "The router refused a command; its own words are in the message.",
+    "not-permitted": "The router's user lacks a policy that the command needs.",
+    "deadline-exceeded": "The whole work on one router took longer than `--timeout` allows.",
+    # preconditions on the router
+    "version-unsupported": "The router runs a RouterOS older than 7.18, whose containers mtts cannot handle safely.",
+    "version-loses-containers": "RouterOS 7.22.0 and 7.22.1 can lose containers over a reboot; 7.22.2 fixed it.",
+    "version-untested": "The router runs a RouterOS newer than every version that mtts knows the words of.",
+    "container-package-missing": "The `container` package is not installed or not enabled on the router.",
+    "device-mode-forbids-container": "Device-mode on the router does not allow containers.",
+    "architecture-unsupported": "The router's architecture cannot run containers.",
+    "cpu-unsupported": "The router's CPU (EN7562CT) runs ARMv5 code only, and the image has none.",
+    "platform-missing": "The image has no build for the router's platform.",
+    "clock-wrong": "The router's clock is off by more than an hour, so that certificates do not verify.",
+    "dns-missing": "The router has no DNS server, so that neither it nor the container can resolve names.",
+    "storage-not-found": "The storage named in the inventory is not a mounted, persistent place on the router.",
+    "storage-not-persistent": "The storage named in the inventory is lost at a reboot.",
+    "flash-too-small": "The image does not fit on the router's storage above the reserve.",
+    "memory-too-small": "The router has too little free memory to unpack the image.",
+    "flash-bad-blocks": "The router reports bad blocks on its flash.",
+    "tmpdir-on-flash": "Pulls on the router unpack on its flash, since `tmpdir` is set to a place that is no tmpfs.",
+    "foreign-container": "The router has a container that mtts did not make and that looks like this node.",
+    "foreign-containers": "The router has several containers that could be this node; mtts will not choose.",
+    "duplicate-node": "Several containers on the router carry this node's tag.",
+    "bridge-not-ours": "A bridge of that name exists and is not mtts'.",
+    "veth-not-ours": "A veth of that name exists and is not mtts'.",
+    "object-not-ours": "An object of that name exists on the router and is not mtts'.",
+    "subnet-occupied": "The node's subnet overlaps an address that the router already has.",
+    "route-occupied": "The router already routes that destination elsewhere.",
+    "setting-unsupported": "The router's RouterOS has no word for a setting that the inventory asks for.",
+    "state-without-container": "A state directory of this hostname lies on the router and no container uses it.",
+    "auth-key-missing": "The node has no identity yet and the inventory names no auth key.",
+    "auth-key-left": "The auth key's file is still on the router after the login.",
+    # what the router did
+    "pull-failed": "The router could not pull or unpack the image.",
+    "pull-stalled": "The router made no progress with the image, or took longer than `pull` allows.",
+    "start-failed": "The container did not start.",
+    "stop-stuck": "The container did not stop in time; only a reboot clears one that is stuck stopping.",
+    "needs-login": "The node waits for a login: its auth key was missing, refused or expired.",
+    "not-healthy": "The container runs but the node did not come online in time.",
+    "crash-loop": "The container stopped or restarted while it was being watched.",
+    "wrong-release": "The router pulled another release than the one that was resolved.",
+    "read-back-differs": "The router holds another value than the one that was written.",
+    "plan-stale": "The router changed since the plan was made.",
+    "changed-underway": "The router changed while mtts was working on it.",
+    "not-deployed": "The router has no such node; `mtts deploy` makes it.",
+    # registries
+    "image-not-found": "The registry has no such image, or does not show it to anonymous clients.",
+    "image-denied": "The registry wants credentials for this image.",
+    "registry-rate-limited": "The registry answers that too many requests were made.",
+    "registry-unavailable": "The registry could not be reached or failed.",
+    "registry-refused-by-policy": "The registry led to a place that it is not configured to lead to.",
+    "manifest-invalid": "The registry's answer is not a manifest that mtts can trust.",
+    # this machine
+    "internal": "A fault in mtts itself.",
+    "interrupted": "The run was interrupted.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, told to a person and to a machine."""
+
+    code: str
+    """Stable, kebab-case, a key of `CODES`."""
+    message: str
+    """One sentence, without secrets; a router's or registry's own words are quoted in it."""
+    hint: str = ""
+    """What helps: the very command where there is one, else empty."""
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"unknown problem code {self.code!r}")
+
+
+class MttsError(Exception):
+    """The base of all errors that are reported as a `Problem` rather than as a fault in mtts."""
+
+    default_code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+    """Whether trying the same read again can help."""
+
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.problem = Problem(code or self.default_code, message, hint)
+
+
+class UsageError(MttsError):
+    """The command line, the inventory or a plan file is wrong: nothing was contacted."""
+
+    default_code = "usage"
+
+
+class RefusalError(MttsError):
+    """mtts will not do this, and has written nothing."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message, hint=problem.hint, code=problem.code)
+
+
+class RouterError(MttsError):
+    """Anything that the way to one router, or the router itself, did."""
+
+
+class UnreachableError(RouterError):
+    """No session came about; the router was not touched."""
+
+    default_code = "unreachable"
+
+
+class AuthRejectedError(RouterError):
+    """The router refused the credentials; they are not tried again in this run."""
+
+    default_code = "login-rejected"
+
+
+class SessionLostError(RouterError):
+    """The session died (closed, silent or garbled): the command in flight may or may not have run."""
+
+    default_code = "session-lost"
+
+
+class CommandTrappedError(RouterError):
+    """The router answered `!trap`; `text` is its message, word for word."""
+
+    default_code = "command-trapped"
+
+    def __init__(self, command: str, text: str, *, category: int | None = None) -> None:
+        permitted = "not enough permissions" not in text
+        super().__init__(
+            f"{command}: {text}",
+            code="command-trapped" if permitted else "not-permitted",
+            hint="" if permitted else "give the user's group the policies read, write, test and api",
+        )
+        self.command = command
+        self.text = text
+        self.category = category
+
+
+class StepFailedError(RouterError):
+    """The router did not do what it accepted (pull, start, health); the code says which."""
+
+
+class RegistryError(MttsError):
+    """Anything that a registry did."""
+
+    default_code = "registry-unavailable"
+
+
+class ImageNotFoundError(RegistryError):
+    default_code = "image-not-found"
+
+
+class ImageDeniedError(RegistryError):
+    default_code = "image-denied"
+
+
+class RateLimitedError(RegistryError):
+    default_code = "registry-rate-limited"
+    retryable = True
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class RegistryUnavailableError(RegistryError):
+    default_code = "registry-unavailable"
+    retryable = True
+
+
+class RegistryPolicyError(RegistryError):
+    default_code = "registry-refused-by-policy"
+
+
+class BadManifestError(RegistryError):
+    default_code = "manifest-invalid"

@@ -1,0 +1,154 @@
+"""Image references, digests, platforms and releases, parsed once into strict values.
+
+A bare string travels no further than the parser; `str()` gives back what was written.
+The grammar is that of the OCI distribution specification and of Docker's familiar names.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from mtts.core.errors import UsageError
+
+DOCKER_HUB: Final = "docker.io"
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_MAX_NAME = 255  # host and path together, by the distribution specification
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """`sha256:` (or `sha512:`) and lower-case hex."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise ValueError unless `text` is a digest of a known algorithm."""
+        if not _DIGEST.fullmatch(text):
+            raise ValueError(f"not a digest: {text!r}")
+        return cls(text)
+
+    @property
+    def algorithm(self) -> str:
+        return self.text.partition(":")[0]
+
+    @property
+    def short(self) -> str:
+        """Enough of it for people to tell two apart."""
+        return self.text.partition(":")[2][:12]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What an image is built for, as OCI writes it: `linux/arm/v7`."""
+
+    os: str
+    architecture: str
+    variant: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise ValueError unless `text` is `os/architecture` or `os/architecture/variant`."""
+        parts = text.split("/")
+        if len(parts) not in (2, 3) or not all(re.fullmatch(r"[a-z0-9_.]+", part) for part in parts):
+            raise ValueError(f"not a platform: {text!r}")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """A reference as written, and its parts: where to ask, for which repository, by tag or by digest."""
+
+    text: str
+    registry: str
+    """Host and port; `docker.io` for every way of writing Docker Hub."""
+    repository: str
+    """With `library/` in front where Docker Hub wants it."""
+    tag: str | None
+    digest: Digest | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise UsageError (`image-reference-invalid`) unless `text` is a reference."""
+        scheme, found, rest = text.partition("://")
+        if found:
+            raise _invalid(text, f"it starts with {scheme}://", f"write {rest}")
+        name, _, digest_text = text.partition("@")
+        digest = None
+        if digest_text:
+            try:
+                digest = Digest.parse(digest_text)
+            except ValueError as error:
+                raise _invalid(text, "its digest is not sha256:<64 hex>") from error
+        head, slash, tail = name.rpartition("/")
+        last, colon, tag_text = tail.partition(":")
+        if colon and not _TAG.fullmatch(tag_text):
+            raise _invalid(text, f"{tag_text!r} is not a tag")
+        name = f"{head}{slash}{last}"
+        registry, repository = _split_host(name)
+        if repository != repository.lower():
+            raise _invalid(text, "repositories are lower case", f"write {repository.lower()}")
+        if not _HOST.fullmatch(registry) or not _REPOSITORY.fullmatch(repository):
+            raise _invalid(text, "it is not host[:port]/repository[:tag]")
+        if len(registry) + len(repository) > _MAX_NAME:
+            raise _invalid(text, f"host and repository are longer than {_MAX_NAME} characters")
+        tag = tag_text or (None if digest else "latest")
+        return cls(text=text, registry=registry, repository=repository, tag=tag, digest=digest)
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, as a router is told them: the host always first."""
+        return f"{self.registry}/{self.repository}"
+
+    def at(self, digest: Digest) -> "ImageRef":
+        """The same repository, pinned to `digest`."""
+        return ImageRef.parse(f"{self.name}@{digest}")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What an image is right now for one platform."""
+
+    image: ImageRef
+    platform: Platform
+    index_digest: Digest | None
+    """None when the tag names a single manifest rather than an index."""
+    manifest_digest: Digest
+    """The platform's own manifest: the digest that decides whether a router has something to do."""
+    config_digest: Digest
+    """What RouterOS 7.21 and newer show as `image-id`."""
+    version: str | None
+    """For people only: the label `org.opencontainers.image.version`."""
+    compressed_bytes: int
+    extracted_bytes: int
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+
+
+def _split_host(name: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    registry, repository = (first, rest) if is_host else (DOCKER_HUB, name)
+    if registry == "index.docker.io":
+        registry = DOCKER_HUB
+    if registry == DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return registry, repository
+
+
+def _invalid(text: str, why: str, hint: str = "") -> UsageError:
+    return UsageError(f"{text!r} is not an image reference: {why}", code="image-reference-invalid", hint=hint)
