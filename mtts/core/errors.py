@@ -58,7 +58,9 @@ CODES: Final[Mapping[str, str]] = {
     "subnet-occupied": "The node's subnet overlaps an address that the router already has.",
     "route-occupied": "The router already routes that destination elsewhere.",
     "setting-unsupported": "The router's RouterOS has no word for a setting that the inventory asks for.",
-    "state-without-container": "A state directory of this hostname lies on the router and no container uses it.",
+    "storage-kept": "The node lies on other storage than the inventory names; a deploy does not move it.",
+    "state-unknown": "The router shows the container in a state that mtts does not know, so nothing is done to it.",
+    "path-through-node": "mtts reaches the router through the very node that it would stop.",
     "auth-key-missing": "The node has no identity yet and the inventory names no auth key.",
     "auth-key-left": "The auth key's file is still on the router after the login.",
     # what the router did

@@ -5,7 +5,9 @@ The grammar is that of the OCI distribution specification and of Docker's famili
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Final, Self
 
 from mtts.core.errors import UsageError
@@ -16,8 +18,27 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[(?P<ipv6>[0-9a-f:.]+)\])(?::(?P<port>[0-9]{{1,5}}))?")
 _MAX_NAME = 255  # host and path together, by the distribution specification
+_MAX_PORT = 65535
+
+# Other names of an architecture, and the variant that each implies, after containerd's platform normalisation.
+_ALIASES: Final[Mapping[str, tuple[str, str | None]]] = {
+    "aarch64": ("arm64", None),
+    "x86_64": ("amd64", None),
+    "x86-64": ("amd64", None),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+}
+# A variant that says no more than its architecture alone does.
+_PLAIN: Final = frozenset({("arm64", "v8"), ("amd64", "v1")})
+# What a CPU also runs besides its very own platform, best first; `None` is a build that does not say its variant,
+# which containerd takes for v7. A 32-bit router never gets v8, and a v5 CPU runs nothing but v5.
+_ALSO_RUNS: Final[Mapping[tuple[str, str | None], tuple[str | None, ...]]] = {
+    ("arm", "v7"): ("v6", "v5", None),
+    ("arm", "v6"): ("v5",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,23 @@ class Platform:
             raise ValueError(f"not a platform: {text!r}")
         return cls(*parts)
 
+    def normalised(self) -> Self:
+        """The same platform by its usual name: `linux/aarch64/v8` is `linux/arm64`; an unsaid variant stays unsaid."""
+        architecture, variant = _ALIASES.get(self.architecture, (self.architecture, None))
+        variant = self.variant or variant
+        if variant is not None and variant.isdigit():
+            variant = f"v{variant}"
+        if (architecture, variant) in _PLAIN:
+            variant = None
+        return type(self)(self.os, architecture, variant)
+
+    def runnable(self) -> tuple[Self, ...]:
+        """The normalised platforms whose builds a machine of this one runs, best first; `arm` alone means v7."""
+        own = self.normalised()
+        variant = "v7" if own.architecture == "arm" and own.variant is None else own.variant
+        variants = (variant, *_ALSO_RUNS.get((own.architecture, variant), ()))
+        return tuple(type(self)(own.os, own.architecture, each) for each in variants)
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
@@ -72,7 +110,7 @@ class ImageRef:
 
     text: str
     registry: str
-    """Host and port; `docker.io` for every way of writing Docker Hub."""
+    """Host and port in lower case; `docker.io` for every way of writing Docker Hub."""
     repository: str
     """With `library/` in front where Docker Hub wants it."""
     tag: str | None
@@ -84,9 +122,9 @@ class ImageRef:
         scheme, found, rest = text.partition("://")
         if found:
             raise _invalid(text, f"it starts with {scheme}://", f"write {rest}")
-        name, _, digest_text = text.partition("@")
+        name, at, digest_text = text.partition("@")
         digest = None
-        if digest_text:
+        if at:
             try:
                 digest = Digest.parse(digest_text)
             except ValueError as error:
@@ -99,7 +137,7 @@ class ImageRef:
         registry, repository = _split_host(name)
         if repository != repository.lower():
             raise _invalid(text, "repositories are lower case", f"write {repository.lower()}")
-        if not _HOST.fullmatch(registry) or not _REPOSITORY.fullmatch(repository):
+        if not _is_host(registry) or not _REPOSITORY.fullmatch(repository):
             raise _invalid(text, "it is not host[:port]/repository[:tag]")
         if len(registry) + len(repository) > _MAX_NAME:
             raise _invalid(text, f"host and repository are longer than {_MAX_NAME} characters")
@@ -142,12 +180,23 @@ class Release:
 def _split_host(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
-    registry, repository = (first, rest) if is_host else (DOCKER_HUB, name)
+    registry, repository = (first.lower(), rest) if is_host else (DOCKER_HUB, name)
     if registry == "index.docker.io":
         registry = DOCKER_HUB
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
     return registry, repository
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    if not found or int(found["port"] or 0) > _MAX_PORT:
+        return False
+    try:
+        IPv6Address(found["ipv6"] or "::")
+    except ValueError:
+        return False
+    return True
 
 
 def _invalid(text: str, why: str, hint: str = "") -> UsageError:

@@ -1,0 +1,187 @@
+"""Changes as data: what a plan consists of, printable as RouterOS commands, without secrets, JSON and back.
+
+A change names its object by properties, not by `.id`: ids do not outlive a re-creation, and the object is read again
+before it is touched.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, assert_never
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """A new object. In /file, a directory that is already there counts as made."""
+
+    path: str
+    label: str
+    why: str
+    identity: Mapping[str, str]
+    props: Mapping[str, str]
+    alternatives: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Other values for an object of ours, or for a singleton (empty identity)."""
+
+    path: str
+    label: str
+    why: str
+    identity: Mapping[str, str]
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    disruptive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """An object of ours that nothing wants any more."""
+
+    path: str
+    label: str
+    why: str
+    identity: Mapping[str, str]
+    disruptive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPull:
+    """Wait until the router has pulled and unpacked the image of the entry at `root_dir`."""
+
+    root_dir: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceKey:
+    """Write the auth key into the state directory; its value is opened at that moment and is in no plan."""
+
+    file: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetireKey:
+    """Prove that the auth key's file is gone, removing it where the image did not."""
+
+    file: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    root_dir: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    root_dir: str
+    label: str
+    why: str
+    disruptive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitHealthy:
+    """Wait until the node is online and has stayed so for the observation window."""
+
+    root_dir: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write the verified release into the entry's comment, and let it start by itself from now on."""
+
+    root_dir: str
+    label: str
+    why: str
+    comment: str
+    settings: Mapping[str, str]
+
+
+Change = Add | Set | Remove | AwaitPull | PlaceKey | RetireKey | Start | Stop | AwaitHealthy | Record
+
+_KINDS: Final[Mapping[str, type[Change]]] = {
+    kind.__name__: kind
+    for kind in (Add, Set, Remove, AwaitPull, PlaceKey, RetireKey, Start, Stop, AwaitHealthy, Record)
+}
+_SYMBOLS: Final[Mapping[str, str]] = {"Add": "+", "Set": "~", "Remove": "-"}
+
+
+def symbol(change: Change) -> str:
+    """`+` add, `~` change, `-` remove, `>` anything else that happens."""
+    return _SYMBOLS.get(type(change).__name__, ">")
+
+
+def is_disruptive(change: Change) -> bool:
+    """Whether the node is off the tailnet while or after it happens."""
+    match change:
+        case Set() | Remove() | Stop():
+            return change.disruptive
+        case Add() | AwaitPull() | PlaceKey() | RetireKey() | Start() | AwaitHealthy() | Record():
+            return False
+        case _:
+            assert_never(change)
+
+
+def routeros_command(change: Change) -> str:
+    """The console command that does the same by hand; empty for a wait."""
+    match change:
+        case Add(path=path, props=props):
+            return f"{path}/add {_words(props)}"
+        case Set(path=path, identity=identity, after=after):
+            found = f"[find {_words(identity)}] " if identity else ""
+            return f"{path}/set {found}{_words(after)}"
+        case Remove(path=path, identity=identity):
+            return f"{path}/remove [find {_words(identity)}]"
+        case PlaceKey(file=file):
+            return f"/file/add name={quote(file)} contents=<auth key>"
+        case RetireKey(file=file):
+            return f"/file/remove {quote(file)}"
+        case Start(root_dir=root_dir):
+            return f"/container/start [find root-dir={quote(root_dir)}]"
+        case Stop(root_dir=root_dir):
+            return f"/container/stop [find root-dir={quote(root_dir)}]"
+        case Record(root_dir=root_dir, comment=comment, settings=settings):
+            return f"/container/set [find root-dir={quote(root_dir)}] {_words({'comment': comment, **settings})}"
+        case AwaitPull() | AwaitHealthy():
+            return ""
+        case _:
+            assert_never(change)
+
+
+def to_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [{"kind": type(change).__name__, **asdict(change)} for change in changes]
+
+
+def from_json(documents: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """The inverse of `to_json`; KeyError or TypeError when it is not one."""
+    changes = []
+    for document in documents:
+        fields = dict(document)
+        kind = _KINDS[fields.pop("kind")]
+        if "alternatives" in fields:
+            fields["alternatives"] = tuple(fields["alternatives"])
+        changes.append(kind(**fields))
+    return tuple(changes)
+
+
+def quote(value: str) -> str:
+    """A value as the RouterOS console wants it."""
+    if value and all(character.isalnum() or character in "-._/:" for character in value):
+        return value
+    for character in ("\\", '"', "$", "[", "]"):
+        value = value.replace(character, f"\\{character}")
+    return '"' + value.replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+def _words(props: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={quote(value)}" for key, value in props.items())

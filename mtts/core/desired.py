@@ -1,0 +1,357 @@
+"""Inventory + dialect + network → everything that a node consists of on its router, as objects to be compared.
+
+Each `Wanted` says how to find the object and what it must hold. Who may already own such an object,
+and what to do about differences, is decided in plan.py.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from mtts.core.address import NodeNetwork
+from mtts.core.dialect import Dialect, Term
+from mtts.core.image import Release
+from mtts.core.inventory import MIB, NodeSpec
+from mtts.core.storage import Place
+from mtts.core.tag import SHARED, Tag
+
+TAILNET: Final = "100.64.0.0/10"
+BRIDGE: Final = "mtts"
+TMPFS_SLOT: Final = "mtts-tmp"
+STATE_DIR: Final = "/var/lib/tailscale"
+RUN_DIR: Final = "/var/run/tailscale"
+KEY_FILE: Final = "authkey"
+STATE_FILE: Final = "tailscaled.state"
+SERVE_FILE: Final = "serve.json"
+RUN_TMPFS_BYTES: Final = 1 * MIB
+
+RESTART_INTERVAL: Final = "10s"
+
+EXTRA_MENUS: Final[Mapping[str, str]] = {
+    "lists": "/interface/list/member",
+    "nat": "/ip/firewall/nat",
+    "dns": "/ip/dns/static",
+}
+"""Menus that only some nodes have entries in, by their word in the container's comment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One object on the router."""
+
+    path: str
+    label: str
+    identity: Mapping[str, str]
+    """Properties that find it."""
+    props: Mapping[str, str]
+    """What it must hold, identity and comment included."""
+    why: str
+    conflict: str = "object-not-ours"
+    """The code of the refusal when an object of this identity is somebody else's."""
+    is_shared: bool = False
+    may_be_foreign: bool = False
+    """Use somebody else's object of this identity as it stands, since the inventory names it."""
+    alternatives: tuple[Mapping[str, str], ...] = field(default=())
+    """Other ways of writing some properties, tried in turn when the router refuses the value."""
+
+
+def veth_name(node: NodeSpec) -> str:
+    """At most 14 characters: longer ones are cropped inside the container."""
+    return node.veth or f"veth-{node.name}"[:14]
+
+
+def bridge_name(node: NodeSpec) -> str:
+    return node.bridge or BRIDGE
+
+
+def list_name(node: NodeSpec) -> str:
+    """Of the node's mounts and environment."""
+    return f"mtts-{node.name}"
+
+
+def state_dir(place: Place, node: NodeSpec) -> str:
+    """The identity's home: by hostname, so that it outlives containers, versions and re-deploys."""
+    return place.path("mtts", "state", "by-hostname", node.hostname)
+
+
+def root_dir(place: Place, node: NodeSpec, slot: str) -> str:
+    return place.path("mtts", "root", node.name, slot)
+
+
+def extras(node: NodeSpec) -> frozenset[str]:
+    """Which of EXTRA_MENUS the node has entries in."""
+    used = {"lists": bool(node.interface_lists), "nat": node.direct is not None, "dns": node.magicdns}
+    return frozenset(word for word, is_used in used.items() if is_used)
+
+
+def network_objects(node: NodeSpec, network: NodeNetwork, *, owns_tailnet_route: bool) -> Iterator[Wanted]:
+    """Bridge, veth, port, gateway address, routes, and what the node's options ask for."""
+    tag, veth, bridge = str(Tag(node.name)), veth_name(node), bridge_name(node)
+    yield Wanted(
+        "/interface/bridge",
+        f"bridge {bridge}",
+        {"name": bridge},
+        {"name": bridge, "comment": str(Tag(SHARED))},
+        why="the nodes' own bridge",
+        conflict="bridge-not-ours",
+        is_shared=True,
+        may_be_foreign=node.bridge is not None,
+    )
+    yield Wanted(
+        "/interface/veth",
+        f"veth {veth}",
+        {"name": veth},
+        {
+            "name": veth,
+            "address": str(network.container),
+            "gateway": str(network.gateway.ip),
+            "comment": tag,
+        },
+        why="the container's end of the link",
+        conflict="veth-not-ours",
+    )
+    yield Wanted(
+        "/interface/bridge/port",
+        f"bridge port {veth}",
+        {"interface": veth},
+        {"interface": veth, "bridge": bridge, "comment": tag},
+        why="joins the veth to the bridge",
+    )
+    for name in node.interface_lists:
+        yield Wanted(
+            "/interface/list/member",
+            f"member {bridge} of list {name}",
+            {"list": name, "interface": bridge},
+            {"list": name, "interface": bridge, "comment": tag},
+            why="`interface_lists` of the node",
+            may_be_foreign=True,
+        )
+    yield Wanted(
+        "/ip/address",
+        f"address {network.gateway}",
+        {"address": str(network.gateway), "interface": bridge},
+        {"address": str(network.gateway), "interface": bridge, "comment": tag},
+        why="the router's end of the link",
+    )
+    destinations = ([TAILNET] if owns_tailnet_route else []) + [str(route) for route in node.routes]
+    for destination in destinations:
+        yield Wanted(
+            "/ip/route",
+            f"route {destination}",
+            {"dst-address": destination},
+            {"dst-address": destination, "gateway": str(network.container.ip), "comment": tag},
+            why="the tailnet, through the node" if destination == TAILNET else "`routes` of the node",
+            conflict="route-occupied",
+        )
+    if node.direct is not None:
+        yield Wanted(
+            "/ip/firewall/nat",
+            f"port forward udp {node.direct}",
+            {"chain": "dstnat", "protocol": "udp", "dst-port": str(node.direct)},
+            {
+                "chain": "dstnat",
+                "action": "dst-nat",
+                "protocol": "udp",
+                "dst-port": str(node.direct),
+                "to-addresses": str(network.container.ip),
+                "to-ports": str(node.direct),
+                "comment": tag,
+            },
+            why="`direct` of the node: peers reach it without a relay",
+        )
+    if node.magicdns:
+        yield Wanted(
+            "/ip/dns/static",
+            "forwarder for ts.net",
+            {"name": "ts.net", "type": "FWD"},
+            {
+                "name": "ts.net",
+                "type": "FWD",
+                "forward-to": "100.100.100.100",
+                "match-subdomain": "yes",
+                "comment": tag,
+            },
+            why="`magicdns` of the node",
+        )
+
+
+def scratch_objects(size_bytes: int) -> Iterator[Wanted]:
+    """The tmpfs disk that pulls unpack on, and the setting that says so."""
+    yield Wanted(
+        "/disk",
+        f"tmpfs {TMPFS_SLOT}",
+        {"slot": TMPFS_SLOT},
+        {"slot": TMPFS_SLOT, "type": "tmpfs", "tmpfs-max-size": str(size_bytes), "comment": str(Tag(SHARED))},
+        why="pulls unpack in memory, not on the flash",
+        is_shared=True,
+    )
+    yield Wanted(
+        "/container/config",
+        "container tmpdir",
+        {},
+        {"tmpdir": TMPFS_SLOT},
+        why="pulls unpack in memory, not on the flash",
+        conflict="tmpdir-on-flash",
+        is_shared=True,
+    )
+
+
+def mount_objects(node: NodeSpec, dialect: Dialect, place: Place) -> Iterator[Wanted]:
+    """The state directory, and before 7.21.2 the socket's directory on the tmpfs disk."""
+    entries = [("state", state_dir(place, node), STATE_DIR, "the node's identity lives here")]
+    if dialect.word(Term.CONTAINER_TMPFS) is None:
+        entries.append(("run", f"{TMPFS_SLOT}/{list_name(node)}", RUN_DIR, "the socket needs no flash"))
+    key = dialect.require(Term.MOUNT_LIST)
+    for short, source, target, why in entries:
+        name = list_name(node) if dialect.mounts_by_list else f"{list_name(node)}-{short}"
+        yield Wanted(
+            "/container/mounts",
+            f"mount {target}",
+            {key: name, "dst": target},
+            {key: name, "src": source, "dst": target, "comment": str(Tag(node.name))},
+            why=why,
+        )
+
+
+def environment(node: NodeSpec) -> dict[str, str]:
+    """The container's environment under containerboot's names, so that stock Tailscale images work too.
+
+    No secret is in it: the key comes by file, once.
+    """
+    arguments = []
+    if node.login_server:
+        arguments.append(f"--login-server={node.login_server}")
+    if node.accept_routes:
+        arguments.append("--accept-routes")
+    if node.exit_node:
+        arguments.append("--advertise-exit-node")
+    if not node.snat_subnet_routes:
+        arguments.append("--snat-subnet-routes=false")
+    if node.tags:
+        arguments.append(f"--advertise-tags={','.join(node.tags)}")
+    daemon_arguments = []
+    if node.direct is not None:
+        daemon_arguments.append(f"--port={node.direct}")
+    if node.ephemeral:
+        daemon_arguments.append("--state=mem:")
+    variables = {
+        "TS_ACCEPT_DNS": "true" if node.accept_dns else "false",
+        "TS_AUTHKEY": f"file:{STATE_DIR}/{KEY_FILE}",
+        "TS_AUTH_ONCE": "true",
+        "TS_EXTRA_ARGS": " ".join((*arguments, *node.extra_args)),
+        "TS_HOSTNAME": node.hostname,
+        "TS_ROUTES": ",".join(map(str, node.advertise_routes)),
+        "TS_SERVE_CONFIG": f"{STATE_DIR}/{SERVE_FILE}" if node.serve else "",
+        "TS_SOCKET": f"{RUN_DIR}/tailscaled.sock",
+        "TS_STATE_DIR": STATE_DIR,
+        "TS_TAILSCALED_EXTRA_ARGS": " ".join(daemon_arguments),
+        "TS_USERSPACE": "false",
+    }
+    # Set but empty clears routes (containerboot's contract); the others are left out when they say nothing.
+    said = {name: value for name, value in variables.items() if value or name == "TS_ROUTES"}
+    return said | dict(node.env)
+
+
+def env_objects(node: NodeSpec, dialect: Dialect) -> Iterator[Wanted]:
+    key = dialect.require(Term.ENV_LIST)
+    for name, value in sorted(environment(node).items()):
+        yield Wanted(
+            "/container/envs",
+            f"env {name}",
+            {key: list_name(node), "key": name},
+            {key: list_name(node), "key": name, "value": value, "comment": str(Tag(node.name))},
+            why="a setting of the node",
+        )
+
+
+def serve_config(node: NodeSpec) -> str:
+    """The JSON that TS_SERVE_CONFIG points at; containerboot puts the node's own name in."""
+    web = {f"${{TS_CERT_DOMAIN}}:{port}": {"Handlers": {"/": {"Proxy": url}}} for port, url in node.serve.items()}
+    config: dict[str, object] = {"TCP": {str(port): {"HTTPS": True} for port in node.serve}, "Web": web}
+    return json.dumps({"Services": {node.service: config}} if node.service else config, sort_keys=True)
+
+
+def container_settings(node: NodeSpec, dialect: Dialect, *, veth: str) -> dict[str, str]:
+    """What an entry holds from the first to the last moment, whatever its release and slot."""
+    mounts = [list_name(node)]
+    if not dialect.mounts_by_list:
+        mounts = [f"{list_name(node)}-state", f"{list_name(node)}-run"]
+    settings = {
+        "interface": veth,
+        "hostname": node.hostname,
+        "logging": "yes" if node.logging else "no",
+        dialect.require(Term.CONTAINER_ENVS): list_name(node),
+        dialect.require(Term.CONTAINER_MOUNTS): ",".join(mounts),
+    }
+    optional = {
+        Term.CONTAINER_TMPFS: f"{RUN_DIR}:{RUN_TMPFS_BYTES}:0755",
+        Term.CONTAINER_IGNORE_IMAGE_CHANGE: "yes",
+        Term.CONTAINER_MEMORY_HIGH: str(node.memory_high_bytes) if node.memory_high_bytes else "",
+        Term.CONTAINER_HEALTH_COMMAND: node.health or "",
+    }
+    for term, value in optional.items():
+        word = dialect.word(term)
+        if word and value:
+            settings[word] = value
+    return settings
+
+
+def committed_settings(node: NodeSpec, dialect: Dialect) -> dict[str, str]:
+    """What an entry gets only after it was verified: nothing may start or restart an unproven one by itself."""
+    settings = {"start-on-boot": "yes" if node.start_on_boot else "no"}
+    policy, interval = dialect.word(Term.CONTAINER_RESTART_POLICY), dialect.word(Term.CONTAINER_RESTART_INTERVAL)
+    if policy:
+        settings[policy] = "on-failure"
+    if interval:
+        settings[interval] = RESTART_INTERVAL
+    return settings
+
+
+def container_object(
+    node: NodeSpec, dialect: Dialect, release: Release | None, *, veth: str, place: Place, slot: str
+) -> Wanted:
+    """The entry as it is added: not bootable, not restarting, and without a release in its comment."""
+    root = root_dir(place, node, slot)
+    settings = container_settings(node, dialect, veth=veth)
+    props = {
+        "remote-image": f"{node.image.name}:{node.image.tag}" if node.image.digest is None else _pinned(node),
+        "root-dir": root,
+        **settings,
+        "start-on-boot": "no",
+        "comment": str(Tag(node.name)),
+    }
+    name_word = dialect.word(Term.CONTAINER_NAME)
+    if name_word:
+        props[name_word] = f"{node.name}-{slot}"
+    if dialect.wants_explicit_command and release is not None:
+        argv = (*release.entrypoint, *release.cmd)
+        props["entrypoint"] = argv[0] if argv else ""
+        if argv[1:]:
+            props["cmd"] = " ".join(argv[1:])
+    tmpfs = dialect.word(Term.CONTAINER_TMPFS)
+    other_forms: tuple[Mapping[str, str], ...] = ()
+    if tmpfs:
+        # MikroTik's manual writes it both ways, on two pages.
+        other_forms = ({tmpfs: f"{RUN_TMPFS_BYTES}@{RUN_DIR}"},)
+    return Wanted(
+        "/container",
+        f"container {node.name}-{slot}",
+        {"root-dir": root},
+        props,
+        why="the node itself",
+        conflict="foreign-container",
+        alternatives=other_forms,
+    )
+
+
+def _pinned(node: NodeSpec) -> str:
+    return f"{node.image.name}@{node.image.digest}"
+
+
+def unsupported_settings(node: NodeSpec, dialect: Dialect) -> Iterator[str]:
+    """Node keys that the inventory sets and the router's version has no word for."""
+    if node.memory_high_bytes and dialect.word(Term.CONTAINER_MEMORY_HIGH) is None:
+        yield "memory_high"
+    if node.health and dialect.word(Term.CONTAINER_HEALTH_COMMAND) is None:
+        yield "health"

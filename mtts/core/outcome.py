@@ -1,0 +1,120 @@
+"""How a node stands at the end of a run, and the exit code that follows from all of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mtts.core.errors import (
+    AuthRejectedError,
+    MttsError,
+    Problem,
+    RefusalError,
+    RegistryError,
+    RouterError,
+    SessionLostError,
+    UnreachableError,
+    UsageError,
+)
+
+
+class Outcome(StrEnum):
+    """Exactly one per node and run."""
+
+    NO_OP = "no-op"
+    DEPLOYED = "deployed"
+    UPDATED = "updated"
+    ROLLED_BACK = "rolled-back"
+    REFUSED = "refused"
+    KEPT_OLD = "kept-old"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    BROKEN = "broken"
+    UNREACHABLE = "unreachable"
+
+
+EXIT_DONE: Final = 0
+EXIT_INTERNAL: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_CHANGES_PENDING: Final = 3
+EXIT_INTERRUPTED: Final = 130
+
+EXIT_CODES: Final[Mapping[Outcome, int]] = {
+    Outcome.NO_OP: 0,
+    Outcome.DEPLOYED: 0,
+    Outcome.UPDATED: 0,
+    Outcome.UNREACHABLE: 4,
+    Outcome.REFUSED: 5,
+    Outcome.KEPT_OLD: 5,
+    Outcome.ROLLED_BACK: 5,
+    Outcome.BROKEN: 6,
+    Outcome.UNKNOWN: 6,
+    Outcome.PENDING: 6,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FlashDelta:
+    """Free bytes of the node's storage before and after; None where the router did not say."""
+
+    before_bytes: int | None
+    after_bytes: int | None
+
+    @property
+    def delta_bytes(self) -> int | None:
+        """Negative when space was used."""
+        if self.before_bytes is None or self.after_bytes is None:
+            return None
+        return self.after_bytes - self.before_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What one run did to one node."""
+
+    router: str
+    node: str
+    outcome: Outcome
+    strategy: str | None = None
+    from_version: str | None = None
+    to_version: str | None = None
+    downtime_s: float | None = None
+    flash: FlashDelta | None = None
+    evidence: str | None = None
+    """What proved health."""
+    problem: Problem | None = None
+    warnings: tuple[Problem, ...] = ()
+    next_step: str = ""
+    """What to do now; empty when nothing is left."""
+    changes_pending: bool = False
+    """For `plan`: the node is not as the inventory wants it."""
+
+
+def exit_code(results: Iterable[NodeResult]) -> int:
+    """The highest that applies."""
+    codes = [EXIT_DONE]
+    for result in results:
+        codes.append(EXIT_CODES[result.outcome])
+        if result.changes_pending:
+            codes.append(EXIT_CHANGES_PENDING)
+    return max(codes)
+
+
+def settle(error: MttsError, *, wrote: bool, serving: bool) -> Outcome:
+    """How a node stands after `error`: `wrote` a command before it, `serving` a container that was left running.
+
+    A lost session before the first write changed nothing; after it, the last command may or may not have run.
+    """
+    match error:
+        case UsageError() | RefusalError() | RegistryError() if not wrote:
+            return Outcome.REFUSED
+        case UnreachableError() | AuthRejectedError():
+            return Outcome.UNKNOWN if wrote else Outcome.UNREACHABLE
+        case SessionLostError():
+            return Outcome.UNKNOWN if wrote else Outcome.UNREACHABLE
+        case RouterError() | RegistryError() | RefusalError() | UsageError():
+            if not wrote:
+                return Outcome.REFUSED
+            return Outcome.KEPT_OLD if serving else Outcome.BROKEN
+        case _:
+            return Outcome.BROKEN if wrote and not serving else Outcome.REFUSED

@@ -1,0 +1,450 @@
+"""facts × inventory → Plan: the changes that bring one node to the inventory's state, or why there are none to be made.
+
+Pure. Keeps I9: an object without our tag is never changed or removed; where one stands in the way, the plan refuses.
+The diff of plain objects is in diff.py; here are the container, its key, its start and its record.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, Final
+
+from mtts.core.address import NodeNetwork, choose_network
+from mtts.core.changes import (
+    Add,
+    AwaitHealthy,
+    AwaitPull,
+    Change,
+    PlaceKey,
+    Record,
+    Remove,
+    RetireKey,
+    Set,
+    Start,
+    Stop,
+    is_disruptive,
+)
+from mtts.core.desired import (
+    KEY_FILE,
+    SERVE_FILE,
+    Wanted,
+    committed_settings,
+    container_object,
+    container_settings,
+    env_objects,
+    extras,
+    mount_objects,
+    network_objects,
+    scratch_objects,
+    serve_config,
+    state_dir,
+    veth_name,
+)
+from mtts.core.dialect import Dialect
+from mtts.core.diff import ObjectDiff, diff_objects
+from mtts.core.errors import Problem
+from mtts.core.facts import ContainerRow, ContainerState, Facts
+from mtts.core.image import Release
+from mtts.core.inventory import NodeSpec, Router
+from mtts.core.preflight import Level, check_node, peak_flash_bytes, scratch_bytes
+from mtts.core.storage import Place, choose_storage
+from mtts.core.tag import Tag
+from mtts.core.values import differing
+
+FIRST_SLOT: Final = "a"
+
+_HARMLESS_SETTINGS: Final = frozenset(
+    {"start-on-boot", "restart-policy", "restart-interval", "auto-restart-interval", "ignore-remote-image-change"}
+)
+"""Container settings that a running container takes without a restart."""
+
+_VOLATILE: Final = frozenset(
+    {"memory-current", "cpu-usage", "container-size", "data-size", "free", "use", "bytes", "packets", "running"}
+)
+"""Properties that move by themselves and so say nothing about whether somebody changed the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one node needs; empty changes and no refusals mean converged."""
+
+    router: str
+    node: str
+    routeros: str
+    fingerprint: str
+    """Of the facts that it was made from."""
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    to_version: str | None = None
+    """The release that a pull brings."""
+
+    @property
+    def is_converged(self) -> bool:
+        return not self.changes and not self.refusals
+
+    @property
+    def pulls(self) -> bool:
+        return any(isinstance(change, Add) and change.path == "/container" for change in self.changes)
+
+    @property
+    def disrupts(self) -> bool:
+        return any(is_disruptive(change) for change in self.changes)
+
+
+def plan_node(
+    *, router: Router, node: NodeSpec, facts: Facts, release: Release | Problem | None = None, adopt: bool = False
+) -> Plan:
+    """The plan for one node.
+
+    Without `facts.preconditions` the plan is a draft: it tells whether anything is to be done at all, so that
+    the preconditions need to be read, and the registry asked, only then.
+    """
+    context = _Context(router, node, facts, release if isinstance(release, Release) else None)
+    refusals: list[Problem] = []
+    warnings: list[Problem] = []
+    changes = _plan(context, adopt=adopt, refusals=refusals, warnings=warnings)
+    plan = Plan(
+        router=router.name,
+        node=node.name,
+        routeros=facts.resource.version_text,
+        fingerprint=fingerprint(facts),
+        changes=tuple(changes),
+        to_version=context.release.version if context.release else None,
+    )
+    if changes or refusals:
+        for check in check_node(facts=facts, router=router, node=node, release=release, pulls=plan.pulls):
+            if check.problem is not None:
+                (refusals if check.level is Level.PROBLEM else warnings).append(check.problem)
+    if plan.disrupts and _is_path_through_node(router, facts):
+        refusals.append(
+            Problem(
+                "path-through-node",
+                f"{router.name} is reached through its own node, which this plan would stop",
+                "run mtts from a place that reaches the router without the tailnet",
+            )
+        )
+    return replace(plan, refusals=tuple(refusals), warnings=tuple(warnings))
+
+
+def fingerprint(facts: Facts) -> str:
+    """A hash of everything in the facts that a plan rests on; the same router unchanged gives the same one."""
+    stable = {
+        "version": facts.resource.version_text,
+        "containers": [_stable(row.props) for row in facts.containers],
+        "tables": {path: [_stable(item.props) for item in rows] for path, rows in sorted(facts.tables.items())},
+    }
+    return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    router: Router
+    node: NodeSpec
+    facts: Facts
+    release: Release | None
+
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect(self.facts.version)
+
+    @property
+    def tag(self) -> Tag:
+        return Tag(self.node.name, extras=extras(self.node))
+
+
+def _plan(context: _Context, *, adopt: bool, refusals: list[Problem], warnings: list[Problem]) -> list[Change]:
+    facts, node = context.facts, context.node
+    mine = facts.containers_of(node.name)
+    if len(mine) > 1:
+        listed = ", ".join(row.label for row in mine)
+        refusals.append(
+            Problem("duplicate-node", f"several containers carry the tag of node {node.name}: {listed}", "remove one")
+        )
+        return []
+    container = mine[0] if mine else None
+    if container is None:
+        foreign = lookalikes(facts)
+        if foreign:
+            return _plan_foreign(context, foreign, adopt=adopt, refusals=refusals)
+    elif container.tag and container.tag.adopted:
+        return list(_bring_up(context, container, place=None))
+    place = _place_of(context, container)
+    network = choose_network(node, facts, veth=veth_name(node))
+    refusals.extend(found for found in (place, network) if isinstance(found, Problem))
+    if isinstance(place, Problem) or isinstance(network, Problem):
+        return []
+    if container is not None and not _fits_setting(context.router.storage, place):
+        warnings.append(
+            Problem(
+                "storage-kept",
+                f"node {node.name} lies on {place.prefix or 'internal storage'}, not on {context.router.storage!r}",
+                "mtts remove and mtts deploy move it; its identity starts anew on the other storage",
+            )
+        )
+    is_up = container is not None and container.is_up
+    objects = diff_objects(_wanted(context, place, network), facts, node=node.name, is_up=is_up)
+    refusals.extend(objects.refusals)
+    warnings.extend(objects.warnings)
+    return _with_container(context, container, place, objects, refusals)
+
+
+def _wanted(context: _Context, place: Place, network: NodeNetwork) -> Iterator[Wanted]:
+    node, dialect = context.node, context.dialect
+    owns_tailnet_route = context.router.nodes[:1] == (node,)
+    return chain(
+        network_objects(node, network, owns_tailnet_route=owns_tailnet_route),
+        scratch_objects(scratch_bytes(node, context.release)),
+        mount_objects(node, dialect, place),
+        env_objects(node, dialect),
+    )
+
+
+def _with_container(
+    context: _Context,
+    container: ContainerRow | None,
+    place: Place,
+    objects: ObjectDiff,
+    refusals: list[Problem],
+) -> list[Change]:
+    """The objects' changes, and round them what the container needs."""
+    node = context.node
+    serve = list(_serve_file(context, place))
+    if container is None or container.state is ContainerState.DELETING:
+        return [*objects.changes, *objects.removals, *_create(context, place, serve, refusals)]
+    if container.state is ContainerState.UNKNOWN:
+        refusals.append(
+            Problem("state-unknown", f"the router shows {container.label} in a state that mtts does not know")
+        )
+        return []
+    if container.state is ContainerState.FAILED:
+        remove = Remove(
+            "/container",
+            f"container {container.label}",
+            f"its pull failed: {container.about or 'no reason given'}",
+            {"root-dir": container.root_dir},
+        )
+        return [remove, *objects.changes, *objects.removals, *_create(context, place, serve, refusals)]
+    settings = list(_container_settings(context, container))
+    upkeep = [*serve, *_bring_up(context, container, place=place)]
+    changes = [*objects.changes, *settings, *objects.removals]
+    restarts = container.is_up and any(is_disruptive(change) for change in changes)
+    if restarts and not any(isinstance(change, Start) for change in upkeep):
+        label = f"container {container.label}"
+        stop = Stop(container.root_dir, label, "its settings change, and take effect at a start")
+        start = Start(container.root_dir, label, "with the new settings")
+        wait = AwaitHealthy(container.root_dir, f"node {node.name}", "proves that it came back")
+        return [stop, *changes, start, wait, *(step for step in upkeep if not isinstance(step, AwaitHealthy))]
+    return [*changes, *upkeep]
+
+
+def _create(context: _Context, place: Place, serve: Iterable[Change], refusals: list[Problem]) -> Iterator[Change]:
+    node = context.node
+    wanted = container_object(
+        node, context.dialect, context.release, veth=veth_name(node), place=place, slot=FIRST_SLOT
+    )
+    root = wanted.identity["root-dir"]
+    yield from _directories(context, place)
+    yield from serve
+    yield Add(wanted.path, wanted.label, wanted.why, wanted.identity, wanted.props, wanted.alternatives)
+    yield AwaitPull(root, wanted.label, "the router pulls and unpacks the image by itself")
+    if not _has_identity(context):
+        if node.auth_key is None:
+            refusals.append(
+                Problem(
+                    "auth-key-missing",
+                    f"node {node.name} has no identity on {context.router.name} yet and the inventory has no auth key",
+                    "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
+                )
+            )
+        yield _place_key(context, place)
+    yield Start(root, wanted.label, "")
+    yield AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded")
+    yield from _finish(context, root, wanted.label, place)
+
+
+def _bring_up(context: _Context, container: ContainerRow, *, place: Place | None) -> Iterator[Change]:
+    """What a standing container lacks: its image, its login, a start, its record. `place` is None when adopted."""
+    node, root, label = context.node, container.root_dir, f"container {container.label}"
+    is_recorded = container.tag is not None and (
+        container.tag.platform is not None or container.tag.version is not None
+    )
+    health = context.facts.health
+    wait = AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded")
+    if not (container.is_imported or container.is_up):
+        yield AwaitPull(root, label, "an earlier run asked for it")
+    logs_in = place is not None and node.auth_key is not None and not is_recorded and not _has_identity(context)
+    if not container.is_up:
+        if place is not None and logs_in:
+            yield _place_key(context, place)
+        yield Start(root, label, "it is not running")
+        yield wait
+    elif health is not None and health.needs_login and place is not None and node.auth_key is not None:
+        yield _place_key(context, place)
+        yield Stop(root, label, "the key is read at a start", disruptive=False)
+        yield Start(root, label, "to log in")
+        yield wait
+    elif not is_recorded:
+        yield wait
+    if place is not None and not is_recorded:
+        yield from _finish(context, root, label, place)
+
+
+def _finish(context: _Context, root: str, label: str, place: Place) -> Iterator[Change]:
+    node = context.node
+    if not (node.keep_key or node.ephemeral):
+        yield RetireKey(_key_file(context, place), "auth key file", "a key is used once and leaves nothing behind")
+    tag = context.tag if context.release is None else context.tag.recording(context.release)
+    yield Record(root, label, "verified: recorded on the router", str(tag), committed_settings(node, context.dialect))
+
+
+def _container_settings(context: _Context, container: ContainerRow) -> Iterator[Change]:
+    """Settings of a standing container that differ, the restarting ones in a change of their own."""
+    node = context.node
+    wanted = container_settings(node, context.dialect, veth=veth_name(node))
+    tag = container.tag
+    if tag is not None and (tag.platform is not None or tag.version is not None):
+        wanted |= committed_settings(node, context.dialect)
+        if tag.extras != extras(node):
+            wanted["comment"] = str(replace(tag, extras=extras(node)))
+    after = differing(wanted, container.props)
+    harmless = {prop: value for prop, value in after.items() if prop in _HARMLESS_SETTINGS or prop == "comment"}
+    restarting = {prop: value for prop, value in after.items() if prop not in harmless}
+    for part, disruptive in ((harmless, False), (restarting, container.is_up)):
+        if part:
+            yield Set(
+                "/container",
+                f"container {container.label}",
+                "differs from the inventory",
+                {"root-dir": container.root_dir},
+                {prop: container.props.get(prop, "") for prop in part},
+                part,
+                disruptive,
+            )
+
+
+def _directories(context: _Context, place: Place) -> Iterator[Change]:
+    """The state directory, so that the key can lie in it before the container's first start."""
+    known = context.facts.preconditions
+    if known is not None and known.state_bytes is not None:
+        return
+    path = state_dir(place, context.node)
+    depth = len(place.prefix.split("/")) if place.prefix else 0
+    parts = path.split("/")
+    for end in range(depth + 1, len(parts) + 1):
+        directory = "/".join(parts[:end])
+        props = {"name": directory, "type": "directory"}
+        yield Add("/file", f"directory {directory}", "home of the node's identity", {"name": directory}, props)
+
+
+def _serve_file(context: _Context, place: Place) -> Iterator[Change]:
+    if not context.node.serve:
+        return
+    name = f"{state_dir(place, context.node)}/{SERVE_FILE}"
+    contents = serve_config(context.node)
+    present = next((item for item in context.facts.table("/file") if item.get("name") == name), None)
+    if present is None:
+        props = {"name": name, "contents": contents}
+        yield Add("/file", f"file {name}", "`serve` of the node", {"name": name}, props)
+    elif present.get("contents") != contents:
+        before = {"contents": present.get("contents")}
+        yield Set("/file", f"file {name}", "`serve` of the node", {"name": name}, before, {"contents": contents})
+
+
+def _place_key(context: _Context, place: Place) -> PlaceKey:
+    return PlaceKey(_key_file(context, place), "auth key file", "the image's entrypoint logs in with it and deletes it")
+
+
+def _key_file(context: _Context, place: Place) -> str:
+    return f"{state_dir(place, context.node)}/{KEY_FILE}"
+
+
+def _has_identity(context: _Context) -> bool:
+    known = context.facts.preconditions
+    return bool(known and known.state_bytes) and not context.node.ephemeral
+
+
+def _place_of(context: _Context, container: ContainerRow | None) -> Place | Problem:
+    """Where the node stands already, else where the inventory wants it."""
+    if container is not None:
+        prefix, found, _ = f"/{container.root_dir}".rpartition("/mtts/root/")
+        if found:
+            return Place(prefix.strip("/"), None, None, is_internal=True)
+    facts, release = context.facts, context.release
+    return choose_storage(
+        context.router.storage,
+        resource=facts.resource,
+        disks=facts.table("/disk"),
+        flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
+        needed_bytes=0 if release is None else peak_flash_bytes(release) + context.router.flash.reserve_bytes,
+    )
+
+
+def _fits_setting(setting: str, place: Place) -> bool:
+    return setting == "auto" or place.prefix == setting.strip("/")
+
+
+def lookalikes(facts: Facts) -> tuple[ContainerRow, ...]:
+    """Containers without a tag of ours that run Tailscale, by image, name or mount."""
+    mounts = {
+        name
+        for item in facts.table("/container/mounts")
+        if item.get("dst") == "/var/lib/tailscale" and item.tag is None
+        for name in (item.get("name"), item.get("list"))
+        if name
+    }
+
+    def is_lookalike(row: ContainerRow) -> bool:
+        refers = {*row.props.get("mounts", "").split(","), *row.props.get("mountlists", "").split(",")}
+        return "tailscale" in f"{row.image} {row.name} {row.root_dir}".lower() or not mounts.isdisjoint(refers)
+
+    return tuple(row for row in facts.containers if row.tag is None and is_lookalike(row))
+
+
+def _plan_foreign(
+    context: _Context, foreign: Sequence[ContainerRow], *, adopt: bool, refusals: list[Problem]
+) -> list[Change]:
+    listed = ", ".join(f"{row.label} ({row.image or 'no image'}, {row.state})" for row in foreign)
+    if len(foreign) > 1:
+        refusals.append(
+            Problem(
+                "foreign-containers",
+                f"several containers without mtts' tag could be this node: {listed}",
+                "remove those that are not used any more",
+            )
+        )
+        return []
+    (row,) = foreign
+    if not adopt:
+        refusals.append(
+            Problem(
+                "foreign-container",
+                f"a container that mtts did not make could be this node: {listed}",
+                f"mtts deploy {context.router.name} --adopt takes it over as it is",
+            )
+        )
+        return []
+    tag = Tag(context.node.name, adopted=True)
+    release = context.release
+    if release is not None and row.image_id in (str(release.config_digest), str(release.manifest_digest)):
+        tag = tag.recording(release)
+    comment = Set(
+        "/container",
+        f"container {row.label}",
+        "taken over as it stands",
+        {"root-dir": row.root_dir},
+        {"comment": row.props.get("comment", "")},
+        {"comment": str(tag)},
+    )
+    return [*_bring_up(context, replace(row, tag=tag), place=None), comment]
+
+
+def _is_path_through_node(router: Router, facts: Facts) -> bool:
+    known = facts.preconditions
+    return router.via == "tailnet" or (known is not None and known.tailnet_session)
+
+
+def _stable(props: Mapping[str, str]) -> dict[str, Any]:
+    return {prop: value for prop, value in sorted(props.items()) if prop not in _VOLATILE}

@@ -1,0 +1,224 @@
+"""Every precondition of a deploy as ok, warning or problem: what `mtts check` shows and a deploy refuses by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mtts.core.desired import unsupported_settings
+from mtts.core.dialect import LOSES_CONTAINERS, Dialect
+from mtts.core.errors import Problem
+from mtts.core.facts import Facts, Preconditions
+from mtts.core.image import Release
+from mtts.core.inventory import MIB, NodeSpec, Router
+from mtts.core.platforms import ARMV5, is_armv5, router_platform
+from mtts.core.storage import choose_storage
+from mtts.core.version import NEWEST_KNOWN, OLDEST
+
+MAX_CLOCK_SKEW_S: Final = 3600.0
+MIN_FREE_MEMORY_BYTES: Final = 32 * MIB
+_MARGIN_BYTES: Final = 512 * 1024
+_MIN_SCRATCH_BYTES: Final = 8 * MIB
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One precondition and how it stands."""
+
+    name: str
+    level: Level
+    detail: str
+    problem: Problem | None = None
+
+
+def peak_flash_bytes(release: Release) -> int:
+    """What a pull may take at most: the extracted image and ten per cent, or half a MiB, on top."""
+    return release.extracted_bytes + max(release.extracted_bytes // 10, _MARGIN_BYTES)
+
+
+def scratch_bytes(node: NodeSpec, release: Release | None) -> int:
+    """Size of the tmpfs disk: the layers packed and unpacked, in whole MiB, unless the inventory says otherwise."""
+    if node.tmpfs_size_bytes is not None:
+        return node.tmpfs_size_bytes
+    if release is None:
+        return _MIN_SCRATCH_BYTES
+    needed = release.compressed_bytes + release.extracted_bytes
+    return max(_MIN_SCRATCH_BYTES, -(-needed // MIB) * MIB)
+
+
+def check_version(facts: Facts) -> Check:
+    """Whether the router's RouterOS is one that mtts handles."""
+    version, text = facts.version, facts.resource.version_text
+    if version < OLDEST:
+        return _problem(
+            "routeros",
+            "version-unsupported",
+            f"RouterOS {text} is older than {OLDEST}",
+            "/system/package/update/set channel=long-term; /system/package/update/install",
+        )
+    if version in LOSES_CONTAINERS:
+        return _problem(
+            "routeros",
+            "version-loses-containers",
+            f"RouterOS {text} can lose containers over a reboot",
+            "/system/package/update/install (7.22.2 or newer)",
+        )
+    if Dialect(version).is_untested:
+        problem = Problem(
+            "version-untested", f"RouterOS {text} is newer than {NEWEST_KNOWN}, the newest that mtts knows the words of"
+        )
+        return Check("routeros", Level.WARNING, problem.message, problem)
+    return Check("routeros", Level.OK, text)
+
+
+def check_node(
+    *, facts: Facts, router: Router, node: NodeSpec, release: Release | Problem | None, pulls: bool = True
+) -> tuple[Check, ...]:
+    """All preconditions of one node. `release` is what the image is for this router, or why it is nothing.
+
+    `pulls` says whether an image is going to be pulled; without a pull its room and reachability do not matter.
+    """
+    checks = [check_version(facts)]
+    if checks[0].level is Level.PROBLEM:
+        return tuple(checks)
+    checks.extend(_check_settings(node, facts))
+    if facts.preconditions is not None:
+        checks.extend(_check_router(facts, facts.preconditions))
+    if pulls:
+        checks.extend(_check_image(facts, router, release))
+        checks.extend(_check_room(facts, router, node, release if isinstance(release, Release) else None))
+    return tuple(checks)
+
+
+def _check_settings(node: NodeSpec, facts: Facts) -> Iterator[Check]:
+    for key in unsupported_settings(node, Dialect(facts.version)):
+        yield _problem(
+            "settings",
+            "setting-unsupported",
+            f"RouterOS {facts.version} has no word for `{key}` of node {node.name}",
+            f"remove `{key}` from the inventory or upgrade the router",
+        )
+
+
+def _check_router(facts: Facts, known: Preconditions) -> Iterator[Check]:
+    if known.container_package is False or "/container" in facts.missing_menus:
+        yield _problem(
+            "package",
+            "container-package-missing",
+            "the container package is not active",
+            "upload container-<version>-<arch>.npk to the router, or /system/package/enable container;"
+            " then /system/reboot",
+        )
+    else:
+        yield Check("package", Level.OK, "container package active")
+    if known.device_mode_container is False:
+        yield _problem(
+            "device-mode",
+            "device-mode-forbids-container",
+            "device-mode does not allow containers",
+            "/system/device-mode/update container=yes; somebody must then press the router's button"
+            " or cut its power within five minutes",
+        )
+    elif known.device_mode_container is None:
+        yield Check("device-mode", Level.WARNING, "the router does not say whether device-mode allows containers")
+    else:
+        yield Check("device-mode", Level.OK, "containers allowed")
+    if known.clock_skew_s is None:
+        yield Check("clock", Level.WARNING, "the router's clock could not be read")
+    elif abs(known.clock_skew_s) > MAX_CLOCK_SKEW_S:
+        direction = "ahead" if known.clock_skew_s > 0 else "behind"
+        yield _problem(
+            "clock",
+            "clock-wrong",
+            f"the router's clock is {abs(known.clock_skew_s) / 3600:.1f} h {direction}",
+            "/system/ntp/client/set enabled=yes servers=pool.ntp.org",
+        )
+    else:
+        yield Check("clock", Level.OK, f"off by {abs(known.clock_skew_s):.0f} s")
+    if known.dns_servers:
+        yield Check("dns", Level.OK, ", ".join(known.dns_servers))
+    else:
+        yield _problem(
+            "dns", "dns-missing", "the router has no DNS server", "/ip/dns/set servers=9.9.9.9,149.112.112.112"
+        )
+    bad_blocks = facts.resource.bad_blocks_percent
+    if bad_blocks:
+        problem = Problem("flash-bad-blocks", f"{bad_blocks} % of the flash's blocks are bad", "plan to replace it")
+        yield Check("flash-health", Level.WARNING, problem.message, problem)
+
+
+def _check_image(facts: Facts, router: Router, release: Release | Problem | None) -> Iterator[Check]:
+    platform = router_platform(facts.resource, router.platform)
+    if isinstance(platform, Problem):
+        yield Check("platform", Level.PROBLEM, platform.message, platform)
+        return
+    match release:
+        case Problem(code="platform-missing") if platform == ARMV5 and is_armv5(facts.resource):
+            yield _problem(
+                "platform",
+                "cpu-unsupported",
+                f"{facts.resource.board} ({facts.resource.cpu}) runs ARMv5 code only, and the image has none",
+                "use an image with a linux/arm/v5 build",
+            )
+        case Problem():
+            yield Check("image", Level.PROBLEM, release.message, release)
+        case Release():
+            version = release.version or release.manifest_digest.short
+            yield Check("image", Level.OK, f"{release.image} is {version} for {platform}")
+        case None:
+            yield Check("platform", Level.OK, str(platform))
+
+
+def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release | None) -> Iterator[Check]:
+    needed = 0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes
+    place = choose_storage(
+        router.storage,
+        resource=facts.resource,
+        disks=facts.table("/disk"),
+        flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
+        needed_bytes=needed,
+    )
+    if isinstance(place, Problem):
+        yield Check("storage", Level.PROBLEM, place.message, place)
+        return
+    name = place.prefix or "internal storage"
+    if place.free_bytes is None:
+        yield Check("storage", Level.WARNING, f"{name}: the router does not say how much is free")
+    elif place.free_bytes < needed:
+        yield _problem(
+            "storage",
+            "flash-too-small",
+            f"{name} has {_mib(place.free_bytes)} free; the image takes up to"
+            f" {_mib(needed - router.flash.reserve_bytes)} and {_mib(router.flash.reserve_bytes)} stay in reserve",
+            "free space on the router, or name another disk with `storage:`",
+        )
+    else:
+        yield Check("storage", Level.OK, f"{name}: {_mib(place.free_bytes)} free, {_mib(needed)} needed")
+    free = facts.resource.free_memory_bytes
+    scratch = scratch_bytes(node, release)
+    if free is None:
+        yield Check("memory", Level.WARNING, "the router does not say how much memory is free")
+    elif free - scratch < MIN_FREE_MEMORY_BYTES or scratch > free // 4:
+        yield _problem(
+            "memory",
+            "memory-too-small",
+            f"{_mib(free)} of memory are free; unpacking takes up to {_mib(scratch)}, which must be at most a quarter"
+            f" and leave {_mib(MIN_FREE_MEMORY_BYTES)}",
+            "free memory on the router, or set `tmpfs_size:` of the node",
+        )
+    else:
+        yield Check("memory", Level.OK, f"{_mib(free)} free, {_mib(scratch)} for unpacking")
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / MIB:.1f} MiB"
+
+
+def _problem(name: str, code: str, message: str, hint: str) -> Check:
+    return Check(name, Level.PROBLEM, message, Problem(code, message, hint))

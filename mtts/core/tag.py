@@ -1,0 +1,85 @@
+"""The comment tag on everything mtts creates, and the release record in the container's comment.
+
+`mtts:<node>` marks ownership (I9: nothing without it is changed). A container that was verified healthy
+carries more: `mtts:<node> v=<version> platform=sha256:… index=sha256:…` (I7), so that any controller
+can take over. `with=` names the optional menus that the node has entries in, which spares reading
+them on every run; `adopted` marks a container that was set up by hand and taken over.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from mtts.core.image import Digest, Release
+
+SHARED: Final = "shared"
+"""The node name in the tag of what several nodes use: the bridge, the tmpfs disk."""
+
+_PREFIX: Final = "mtts:"
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    node: str
+    version: str | None = None
+    platform: Digest | None = None
+    index: Digest | None = None
+    extras: frozenset[str] = frozenset()
+    """Of `EXTRA_MENUS` in desired.py."""
+    adopted: bool = False
+
+    @classmethod
+    def parse(cls, comment: str | None) -> Self | None:
+        """The tag in a comment, or None where the comment is somebody else's.
+
+        A word after the tag that is not ours, or a damaged digest, is passed over: the object is still ours,
+        and what it does not say is unknown.
+        """
+        words = (comment or "").split()
+        if not words or not words[0].startswith(_PREFIX):
+            return None
+        node = words[0].removeprefix(_PREFIX)
+        if not _NODE.fullmatch(node):
+            return None
+        fields = dict(word.partition("=")[::2] for word in words[1:])
+        return cls(
+            node=node,
+            version=fields.get("v") or None,
+            platform=_digest(fields.get("platform")),
+            index=_digest(fields.get("index")),
+            extras=frozenset(part for part in fields.get("with", "").split(",") if part),
+            adopted="adopted" in fields,
+        )
+
+    def recording(self, release: Release) -> Self:
+        """The same tag with `release` as the one that was verified."""
+        return type(self)(
+            node=self.node,
+            version=release.version,
+            platform=release.manifest_digest,
+            index=release.index_digest,
+            extras=self.extras,
+            adopted=self.adopted,
+        )
+
+    def __str__(self) -> str:
+        words = [f"{_PREFIX}{self.node}"]
+        if self.version:
+            words.append(f"v={re.sub(r'[^A-Za-z0-9._+-]', '_', self.version)}")
+        if self.platform:
+            words.append(f"platform={self.platform}")
+        if self.index:
+            words.append(f"index={self.index}")
+        if self.extras:
+            words.append(f"with={','.join(sorted(self.extras))}")
+        if self.adopted:
+            words.append("adopted")
+        return " ".join(words)
+
+
+def _digest(text: str | None) -> Digest | None:
+    try:
+        return Digest.parse(text or "")
+    except ValueError:
+        return None
