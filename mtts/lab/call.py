@@ -1,0 +1,61 @@
+"""One command on its way to a menu: who asks, of which router, what; and what a menu is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtts.lab.command import Command
+from mtts.lab.query import compile_query
+from mtts.lab.reply import Category, Reply, Row, Trap
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+Answer = Reply | Awaitable[Reply]
+Handler = Callable[["Call"], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody logged in (or a script's owner) with the policies of their group."""
+
+    user: str
+    policies: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command and the one who sent it."""
+
+    command: Command
+    caller: Caller
+
+
+class Menu:
+    """One menu of a router; subclasses say which of the tree's commands they model, in `verbs`."""
+
+    def __init__(self, device: Device, path: str) -> None:
+        self.device = device
+        self.path = path
+        self.verbs: dict[str, Handler] = {}
+
+    def run(self, call: Call, verb: str) -> Answer:
+        """Answer a command whose words are known to be right; Trap when it is refused."""
+        handler = self.verbs.get(verb)
+        if handler is None:
+            raise Trap(f"{self.path}/{verb} is not modelled in the lab", Category.GENERAL)
+        return handler(call)
+
+
+def list_rows(rows: Iterable[Row], command: Command) -> Reply:
+    """Answer a print: rows that match the query, cut down to the wanted properties, or their count."""
+    matches = compile_query(command.queries)
+    found = [row for row in rows if matches(row)]
+    if "count-only" in command.args:
+        return Reply(ret=str(len(found)))
+    if command.proplist is not None:
+        wanted = command.proplist
+        found = [{name: row[name] for name in wanted if name in row} for row in found]
+    return Reply(rows=found, listing=True)

@@ -1,0 +1,120 @@
+"""Simulated time: events in order of their moment, driven by hand or by the wall clock.
+
+Everything a router does by itself happens in a callback of this clock. Driven by hand, time moves only
+inside `advance`, and never past real input or output that the lab has started (`track`), so a test always
+sees the same story. Running, one real second is `speed` simulated ones. It does not sleep for anyone but
+itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+
+class Timer:
+    """One event to come; `cancel` makes it not happen."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        """Forget the event; does nothing when it has happened."""
+        self.callback = None
+
+
+class SimClock:
+    """The lab's only source of time, in simulated seconds since the lab began."""
+
+    def __init__(self, *, speed: float | None = None, epoch: datetime | None = None) -> None:
+        self._speed = speed
+        self._now = 0.0
+        self._began = 0.0
+        self._epoch = epoch or datetime.now(UTC)
+        self._events: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._in_flight: set[asyncio.Task[Any]] = set()
+        self._moving = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._driver: asyncio.Task[None] | None = None
+
+    @property
+    def now(self) -> float:
+        """Simulated seconds since the lab began."""
+        return self._now if self._driver is None else self._real_now()
+
+    @property
+    def wall(self) -> datetime:
+        """What a clock on the wall shows: it follows simulated time by hand, real time when running."""
+        return self._epoch + timedelta(seconds=self.now / (self._speed or 1.0))
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Have `callback` called `delay_s` simulated seconds from now; equal moments keep their order."""
+        timer = Timer(callback)
+        heapq.heappush(self._events, (self.now + delay_s, next(self._order), timer))
+        self._news.set()
+        return timer
+
+    def track(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run real input or output; time driven by hand waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+        return task
+
+    async def advance(self, seconds: float) -> None:
+        """Move time on, with everything that falls due on the way."""
+        target = self._now + seconds
+        async with self._moving:
+            while True:
+                await self._landed()
+                if not self._events or self._events[0][0] > target:
+                    break
+                moment, _, timer = heapq.heappop(self._events)
+                self._now = max(self._now, moment)
+                self._happen(timer)
+            self._now = max(self._now, target)
+
+    async def start(self) -> None:
+        """Let a running clock run; a clock driven by hand has nothing to start."""
+        if self._speed is not None:
+            self._began = asyncio.get_running_loop().time()
+            self._driver = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the driver and whatever is in flight."""
+        for task in [*self._in_flight, *([self._driver] if self._driver else [])]:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _real_now(self) -> float:
+        return (asyncio.get_running_loop().time() - self._began) * (self._speed or 1.0)
+
+    async def _landed(self) -> None:
+        while self._in_flight:
+            await asyncio.wait(set(self._in_flight))
+
+    async def _run(self) -> None:
+        speed = self._speed or 1.0
+        while True:
+            self._news.clear()
+            while self._events and self._events[0][0] <= self.now:
+                _, _, timer = heapq.heappop(self._events)
+                self._happen(timer)
+            pause = (self._events[0][0] - self.now) / speed if self._events else None
+            try:
+                async with asyncio.timeout(pause):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    def _happen(self, timer: Timer) -> None:
+        callback, timer.callback = timer.callback, None
+        if callback is not None:
+            callback()

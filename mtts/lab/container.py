@@ -1,0 +1,93 @@
+"""One container of a router: the state that it is in, and how each RouterOS version shows it.
+
+RouterOS up to 7.19 says `status=running`; from 7.20 there is one boolean property per state, spelt as on
+the console, blanks and slashes included, and from 7.23 those that are false are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mtts.lab.clock import Timer
+from mtts.lab.process import Process
+from mtts.lab.pull import PulledImage
+from mtts.lab.table import Item
+
+CONTAINER_LOG_LINES = 100
+
+
+class Phase(Enum):
+    """What a container is doing; the value is the name of its flag."""
+
+    EXTRACTING = "downloading/extracting"
+    FAILED = "download/extract failed"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    DELETING = "deleting"
+
+
+UP = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
+"""Phases in which a process, or what is left of it, holds the container's interface."""
+
+STATUS_TEXT = {
+    Phase.EXTRACTING: "extracting",
+    Phase.FAILED: "error",
+    Phase.STOPPED: "stopped",
+    Phase.STARTING: "running",
+    Phase.RUNNING: "running",
+    Phase.STOPPING: "stopping",
+    Phase.DELETING: "stopped",
+}
+
+
+@dataclass(slots=True)
+class Container:
+    """A container's item in the menu, with what happens to it."""
+
+    item: Item
+    root: str
+    """Its root directory, as `/file` names it."""
+    phase: Phase = Phase.STOPPED
+    about: str = ""
+    image: PulledImage | None = None
+    pulling: asyncio.Task[None] | None = None
+    scratch: str | None = None
+    starts_when_ready: bool = False
+    replaces: PulledImage | None = None
+    """The image that a repull under way replaces."""
+    process: Process | None = None
+    restart: Timer | None = None
+    restart_count: int = 0
+    log: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=CONTAINER_LOG_LINES))
+
+    @property
+    def name(self) -> str:
+        """What log lines call it."""
+        return self.item.values["name"]
+
+    def is_set(self, flag: str) -> bool:
+        """Whether a yes/no property is on."""
+        return self.item.values.get(flag) in {"true", "yes"}
+
+
+def flags(phase: Phase, *, with_false: bool) -> dict[str, str]:
+    """The state as boolean properties."""
+    if not with_false:
+        return {phase.value: "true"}
+    return {flag.value: "true" if flag is phase else "false" for flag in Phase}
+
+
+def image_properties(image: PulledImage) -> dict[str, str]:
+    """What a container knows of its image, by the newest version's names."""
+    return {
+        "image-id": image.config_digest,
+        "os": str(image.config.get("os", "linux")),
+        "arch": str(image.config.get("architecture", "")),
+        "config-json": json.dumps(image.config, separators=(",", ":")),
+    }

@@ -1,0 +1,233 @@
+"""The inside of one simulated router: its menus, files, memory, log, and its life between two boots.
+
+Menus come into being when they are first asked for, so an idle router costs next to nothing. What a reboot
+forgets and what it keeps is decided here; how the outside reaches the router is not (see `router` and
+`session`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from mtts.lab import menus
+from mtts.lab.boards import Board
+from mtts.lab.call import Answer, Call, Menu
+from mtts.lab.clock import SimClock, Timer
+from mtts.lab.dispatch import perform
+from mtts.lab.engine import Engine
+from mtts.lab.faults import Faults
+from mtts.lab.filetree import FileTree
+from mtts.lab.importing import Puller
+from mtts.lab.quirks import Quirks
+from mtts.lab.reply import Row
+from mtts.lab.schema import load_schema
+from mtts.lab.storage import Storage, Volume
+from mtts.lab.table import Singleton, Table
+from mtts.lab.tailnet import Tailnet
+from mtts.lab.version import Trait, has, parse_version
+
+if TYPE_CHECKING:
+    from mtts.lab.session import Session
+
+BOOT_S = 30.0
+LOG_LINES = 1000
+DEFAULT_REGISTRY = "https://registry-1.docker.io"
+
+MenuT = TypeVar("MenuT", bound=Menu)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How a router is built and set up, before anyone connects."""
+
+    name: str
+    version: str
+    board: Board
+    users: dict[str, tuple[str, str]]
+    container_package: bool = True
+    device_mode_container: bool = True
+    dns: tuple[str, ...] = ("192.0.2.53",)
+    clock_skew_s: float = 0.0
+    usb: dict[str, int] | None = None
+    link_bytes_per_s: float = 4_000_000.0
+    extract_bytes_per_s: float = 4_000_000.0
+    tls: bool = True
+
+
+class Device:
+    """One router's hardware, software and configuration."""
+
+    def __init__(self, build: Build, *, clock: SimClock, quirks: Quirks, tailnet: Tailnet, puller: Puller) -> None:
+        self.build = build
+        self.clock = clock
+        self.quirks = quirks
+        self.tailnet = tailnet
+        self.version = parse_version(build.version)
+        self.schema = load_schema(self.version)
+        self.sessions: dict[int, Session] = {}
+        self.is_up = True
+        self.boots = 0
+        self.booted_at_s = clock.now
+        self.log_rows: deque[Row] = deque(maxlen=LOG_LINES)
+        self._log_id = 0
+        self._menus: dict[str, Menu] = {}
+        board = build.board
+        self.storage = Storage(
+            flash_total_bytes=board.flash_total_bytes,
+            flash_free_bytes=board.flash_free_bytes,
+            ram_bytes=board.ram_bytes,
+            flash_trap=board.flash_trap,
+            schedule_flush=self._flush_late,
+            out_of_memory=self._out_of_memory,
+        )
+        self.files = FileTree(self.storage)
+        if board.flash_trap:
+            self.files.add_disk("flash")
+        for slot, size_bytes in (build.usb or {}).items():
+            self.mount(Volume(slot, size_bytes, volatile=False))
+        self.faults = Faults(
+            restart=self.restart,
+            power_cut=lambda: self.restart(clean=False),
+            thaw=self.drop_sessions,
+        )
+        self.engine = Engine(self, puller)
+
+    def has(self, trait: Trait) -> bool:
+        """Whether this router's version behaves so."""
+        return has(self.version, trait)
+
+    # menus
+
+    def menu(self, path: str) -> Menu:
+        """The menu at a path; one that the lab does not model refuses every command."""
+        menu = self._menus.get(path)
+        if menu is None:
+            menu = self._menus[path] = menus.build_menu(self, path)
+        return menu
+
+    def menu_of(self, kind: type[MenuT], path: str) -> MenuT:
+        """The menu at a path, known to be of this class."""
+        menu = self.menu(path)
+        if not isinstance(menu, kind):
+            raise TypeError(f"{path} is no {kind.__name__}")
+        return menu
+
+    def lacks_menu(self, path: str) -> bool:
+        """Whether a menu of this version is missing on this very router (package not active, no RouterBOARD)."""
+        if path == "/system/routerboard":
+            return self.build.board.architecture == "x86_64"
+        if self.build.container_package:
+            return False
+        with_package = ("/container", "/interface/veth") if self.has("veth-in-container-package") else ("/container",)
+        return any(path == menu or path.startswith(menu + "/") for menu in with_package)
+
+    def perform(self, call: Call) -> Answer:
+        """Answer one command."""
+        return perform(self, call)
+
+    def table(self, path: str) -> Table:
+        """The table at a path."""
+        return self.menu_of(Table, path)
+
+    def setting(self, path: str, name: str) -> str:
+        """One value of a menu that holds one set of values; empty when it is not set."""
+        return self.menu_of(Singleton, path).values.get(name, "")
+
+    def dns_servers(self) -> tuple[str, ...]:
+        """Every resolver that the router would ask, its own and the uplink's."""
+        given = (self.setting("/ip/dns", name) for name in ("servers", "dynamic-servers"))
+        return tuple(server for value in given for server in value.split(",") if server)
+
+    def disk_slots(self) -> frozenset[str]:
+        """Every slot that the router has a disk configured for."""
+        return frozenset(item.values.get("slot", "") for item in self.table("/disk").items.values())
+
+    def registry_host(self) -> str:
+        """Where images without a host in their reference come from."""
+        url = self.setting("/container/config", "registry-url") or DEFAULT_REGISTRY
+        return url.partition("://")[2] or url
+
+    def has_interface(self, name: str) -> bool:
+        """Whether an interface of this name exists."""
+        return name in menus.interface_names(self)
+
+    # time and log
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since the last boot."""
+        return self.clock.now - self.booted_at_s
+
+    @property
+    def wall(self) -> datetime:
+        """What the router's own clock says."""
+        return self.clock.wall + timedelta(seconds=self.build.clock_skew_s)
+
+    def later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Do something later, unless the router restarts before."""
+        boot = self.boots
+        return self.clock.call_later(delay_s, lambda: callback() if self.boots == boot else None)
+
+    def log(self, topics: str, message: str) -> int:
+        """Write a line into the router's log; its number."""
+        self._log_id += 1
+        stamp = self.wall.strftime("%Y-%m-%d %H:%M:%S")
+        self.log_rows.append({".id": f"*{self._log_id:X}", "time": stamp, "topics": topics, "message": message})
+        return self._log_id
+
+    # storage
+
+    def mount(self, volume: Volume) -> None:
+        """Make a disk's volume reachable under its slot."""
+        self.storage.volumes[volume.name] = volume
+        self.files.add_disk(volume.name)
+
+    def unmount(self, slot: str) -> None:
+        """Take a disk's volume away, with what a volatile one holds."""
+        self.files.remove(slot)
+        self.storage.volumes.pop(slot, None)
+
+    def _flush_late(self, flush: Callable[[], None]) -> None:
+        self.clock.call_later(self.quirks.flash_flush_s, flush)
+
+    # restarting
+
+    def restart(self, *, clean: bool = True) -> None:
+        """Go down and come back after the time that booting takes."""
+        self.boots += 1
+        self.is_up = False
+        self.drop_sessions()
+        self.engine.lose_power()
+        self.storage.restarted()
+        self.files.forget_volatile()
+        self.log_rows.clear()
+        self._log_id = 0
+        boot = self.boots
+        self.clock.call_later(BOOT_S, lambda: self._boot(clean) if self.boots == boot else None)
+
+    def drop_sessions(self) -> None:
+        """Cut every connection, without a word."""
+        for session in list(self.sessions.values()):
+            session.abort()
+
+    def _boot(self, clean: bool) -> None:
+        self.is_up = True
+        self.booted_at_s = self.clock.now
+        cause = "router rebooted" if clean else "router was rebooted without proper shutdown"
+        self.log("system,error,critical" if not clean else "system,info", cause)
+        self.engine.boot()
+
+    def _out_of_memory(self) -> None:
+        boot = self.boots
+        self.clock.call_later(0, lambda: self._reboot_for_memory() if self.boots == boot else None)
+
+    def _reboot_for_memory(self) -> None:
+        self.restart(clean=False)
+        self.later(BOOT_S, self._tell_of_memory)
+
+    def _tell_of_memory(self) -> None:
+        self.log("system,error,critical", "out of memory condition was detected")

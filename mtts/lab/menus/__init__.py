@@ -1,0 +1,70 @@
+"""Which module models which menu, and the few questions about menus that the rest of a router asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mtts.lab.call import Menu
+from mtts.lab.menus import containers, disks, files, logs, network, system, tools, users
+from mtts.lab.table import Table
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+Factory = Callable[["Device"], Menu]
+
+FACTORIES: dict[str, Factory] = {
+    "/": tools.Console,
+    "/container": containers.ContainerTable,
+    "/container/config": containers.ContainerConfig,
+    "/container/envs": containers.EnvTable,
+    "/container/log": containers.ContainerLog,
+    "/container/mounts": containers.MountTable,
+    "/disk": disks.DiskTable,
+    "/file": files.FileMenu,
+    "/interface/bridge": network.BridgeTable,
+    "/interface/bridge/port": network.PortTable,
+    "/interface/list": network.make_lists,
+    "/interface/list/member": network.MemberTable,
+    "/interface/veth": network.VethTable,
+    "/ip/address": network.AddressTable,
+    "/ip/dns": network.Dns,
+    "/ip/dns/static": lambda device: Table(device, network.DNS_STATIC),
+    "/ip/firewall/filter": lambda device: Table(device, network.FILTER),
+    "/ip/firewall/nat": lambda device: Table(device, network.NAT),
+    "/ip/route": network.RouteTable,
+    "/ip/service": network.make_services,
+    "/ipv6/address": network.Address6Table,
+    "/ipv6/route": network.Route6Table,
+    "/certificate": lambda device: Table(device, system.CERTIFICATE),
+    "/log": logs.LogMenu,
+    "/system": system.Power,
+    "/system/clock": system.Clock,
+    "/system/device-mode": system.DeviceMode,
+    "/system/identity": system.make_identity,
+    "/system/package": system.make_packages,
+    "/system/resource": system.Resource,
+    "/system/routerboard": system.make_routerboard,
+    "/system/scheduler": system.SchedulerTable,
+    "/system/script": lambda device: Table(device, system.SCRIPT),
+    "/system/script/job": logs.NoJobs,
+    "/tool": tools.Tool,
+    "/user": users.make_users,
+    "/user/active": users.ActiveUsers,
+    "/user/group": users.make_groups,
+}
+
+
+def build_menu(device: Device, path: str) -> Menu:
+    """A fresh menu in its factory state; one that nobody models refuses every command by itself."""
+    factory = FACTORIES.get(path)
+    return factory(device) if factory is not None else Menu(device, path)
+
+
+def interface_names(device: Device) -> set[str]:
+    """Every interface of a router: its ports, its bridges, its veths."""
+    names = {"lo", *(f"ether{number}" for number in range(1, device.build.board.ethernet + 1))}
+    for path in ("/interface/bridge", "/interface/veth"):
+        names.update(item.values["name"] for item in device.menu_of(Table, path).items.values())
+    return names

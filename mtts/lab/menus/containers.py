@@ -1,0 +1,341 @@
+"""`/container` and what lies under it: which adds are refused, and what a row shows in each version.
+
+The menus decide on words and values; what happens afterwards is the engine's.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from mtts.lab import values
+from mtts.lab.call import Call, Menu, list_rows
+from mtts.lab.container import STATUS_TEXT, Container, Phase, flags, image_properties
+from mtts.lab.menus.system import require
+from mtts.lab.reply import DONE, Category, Reply, Trap, failure, invalid_value, no_match
+from mtts.lab.table import Item, Singleton, Table, TableSpec
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+UNMODELLED = ("env", "mount", "copy-from")
+BOOLEANS = frozenset(
+    {
+        *("start-on-boot", "logging", "privileged", "ignore-remote-image-change", "stop-on-unhealthy"),
+        *("check-certificate", "default-dns"),
+    }
+)
+DURATIONS = frozenset({"stop-time", "restart-interval", "auto-restart-interval"})
+SIZES = frozenset({"memory-high", "memory-max", "swap-max", "shm-size"})
+SHOWN_EMPTY = ("cmd", "entrypoint", "hostname", "domain-name", "dns", "workdir", "user", "comment")
+"""Properties that older versions show although they are not set."""
+SINCE_FLAGS_DEFAULTS = {"memory-high": "unlimited", "check-certificate": "true"}
+TMPFS_SYNTAX = {
+    "colon": re.compile(r"/[^:,@]+(:\d+[kKMG]?(:[0-7]{3,4})?)?"),
+    "at": re.compile(r"\d+[kKMG]?@/[^:,@]+"),
+}
+SIGNAL_NAMES = {"1": "1-SIGHUP", "2": "2-SIGINT", "9": "9-SIGKILL", "15": "15-SIGTERM"}
+SHELL_TIME_CATEGORY = Category.TTY
+
+
+class ContainerTable(Table):
+    """`/container`"""
+
+    def __init__(self, device: Device) -> None:
+        defaults = {"start-on-boot": "false", "logging": "false", "stop-signal": SIGNAL_NAMES["15"]}
+        if device.has("flags"):
+            defaults |= SINCE_FLAGS_DEFAULTS
+        if "restart-policy" in device.schema.menus["/container"]["add"]:
+            defaults |= {"restart-policy": "no", "restart-interval": "10s", "restart-max-count": "0"}
+        if "ignore-remote-image-change" in device.schema.menus["/container"]["add"]:
+            defaults["ignore-remote-image-change"] = "false"
+        super().__init__(
+            device,
+            TableSpec(
+                "/container",
+                defaults=defaults,
+                booleans=BOOLEANS,
+                durations=DURATIONS,
+                enums={"restart-policy": frozenset({"no", "on-failure", "always"})},
+            ),
+        )
+        del self.verbs["enable"], self.verbs["disable"], self.verbs["move"]
+        engine = device.engine
+        self.verbs |= {
+            "start": self._each(engine.start),
+            "stop": self._each(engine.stop),
+            "kill": self._each(engine.kill),
+            "restart": self._each(self._restart),
+            "remove": self._each(engine.remove),
+            "repull": self._each(engine.repull),
+            "update": self._each(engine.repull),
+            "shell": self._shell,
+        }
+
+    # adding and changing
+
+    def normal(self, name: str, value: str) -> str:
+        """Values as a router stores them, references checked."""
+        if name in UNMODELLED and value:
+            raise Trap(f"{name} is not modelled in the lab", Category.GENERAL)
+        if name in SIZES:
+            return value if value == "unlimited" else str(values.size_bytes(name, value))
+        if name == "stop-signal":
+            return SIGNAL_NAMES.get(value.partition("-")[0], value)
+        if name == "root-dir":
+            return self._path(value)
+        if name == "interface":
+            self._check_interfaces(value)
+        if name == "tmpfs":
+            self._check_tmpfs(value)
+        if name in {"mounts", "mountlists", "envlist", "envlists"}:
+            self._check_lists(name, value)
+        return super().normal(name, value)
+
+    def before_add(self, new: dict[str, str]) -> None:
+        """Refuse what cannot become a container."""
+        require(self.device, "container")
+        self._check_source(new)
+        if self.device.has("names"):
+            new.setdefault("name", new["remote-image"].rpartition("/")[2])
+            self._check_name(new["name"], None)
+        else:
+            new["name"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.device.build.name}/{self._last_id}"))
+        new.setdefault("root-dir", self._path(f"container-store/{self._last_id + 1:08x}"))
+        self._check_root(values.path_key(new["root-dir"]))
+
+    def after_add(self, item: Item) -> None:
+        """The image is pulled from now on."""
+        self.device.engine.created(item)
+
+    def before_set(self, item: Item, changes: dict[str, str]) -> None:
+        """Refuse names that are taken, roots that move."""
+        if "name" in changes:
+            self._check_name(changes["name"], item)
+        if "root-dir" in changes and changes["root-dir"] != item.values["root-dir"]:
+            raise Trap("moving a root-dir is not modelled in the lab", Category.GENERAL)
+
+    def after_set(self, item: Item, before: Mapping[str, str]) -> None:
+        """From 7.22 another image is pulled at once; setting `privileged` restarts."""
+        container = self.device.engine.containers[item.id]
+        if self.device.has("auto-repull") and item.values.get("remote-image") != before.get("remote-image"):
+            self.device.engine.repull(container)
+        if item.values.get("privileged") != before.get("privileged") and container.phase is Phase.RUNNING:
+            self._restart(container)
+
+    def _check_source(self, new: Mapping[str, str]) -> None:
+        if new.get("file"):
+            if values.path_key(new["file"]) not in self.device.files:
+                raise no_match("file")
+            raise Trap("importing from a file is not modelled in the lab", Category.GENERAL)
+        reference = new.get("remote-image", "")
+        if not reference:
+            raise failure("No file or remote-image")
+        if "@" in reference and not self.device.quirks.digest_references:
+            raise invalid_value("remote-image")
+
+    def _check_name(self, name: str, current: Item | None) -> None:
+        for item in self.items.values():
+            if item is not current and item.values["name"] == name:
+                raise Trap(self.device.quirks.duplicate_name_text)
+
+    def _check_root(self, root: str) -> None:
+        if not root and self.device.has("system-root-refused"):
+            raise invalid_value("root-dir")
+        conflict = self.device.engine.root_conflict(root)
+        if conflict is not None:
+            raise failure(f"root-dir overlap with /{conflict}")
+        must_be_absent = self.device.has("root-dir-must-be-absent")
+        if must_be_absent and root in self.device.files and self.device.quirks.root_dir_exists == "trap":
+            raise Trap(self.device.quirks.root_dir_exists_text)
+
+    def _check_interfaces(self, value: str) -> None:
+        veths = {item.values["name"] for item in self.device.menu_of(Table, "/interface/veth").items.values()}
+        names = [name for name in value.split(",") if name]
+        several = len(names) > 1 and not self.device.has("flags")
+        if several or any(name not in veths for name in names):
+            raise no_match("interface")
+
+    def _check_lists(self, name: str, value: str) -> None:
+        path = "/container/mounts" if name.startswith("mount") else "/container/envs"
+        column = "list" if self.device.has("mount-lists" if name.startswith("mount") else "env-lists") else "name"
+        known = {item.values.get(column) for item in self.device.menu_of(Table, path).items.values()}
+        if self.device.quirks.lists_must_exist and any(part not in known for part in value.split(",") if part):
+            raise no_match(name)
+
+    def _check_tmpfs(self, value: str) -> None:
+        accepted = self.device.quirks.tmpfs_syntax
+        syntaxes = [syntax for kind, syntax in TMPFS_SYNTAX.items() if accepted in {"both", kind}]
+        if not all(any(syntax.fullmatch(part) for syntax in syntaxes) for part in value.split(",") if part):
+            raise invalid_value("tmpfs")
+
+    def _path(self, path: str) -> str:
+        return stored_path(self.device, path)
+
+    # acting
+
+    def _each(self, act: Callable[[Container], None]) -> Callable[[Call], Reply]:
+        def handler(call: Call) -> Reply:
+            if call.command.verb in {"start", "repull", "update", "restart"}:
+                require(self.device, "container")
+            for item in self.selected(call):
+                act(self.device.engine.containers[item.id])
+            return DONE
+
+        return handler
+
+    def _restart(self, container: Container) -> None:
+        self.device.engine.kill(container)
+        self.device.engine.start(container)
+
+    def _shell(self, call: Call) -> Reply:
+        container = self.device.engine.containers[self.selected(call)[0].id]
+        command = call.command.args.get("cmd")
+        answer = self.device.quirks.shell_answer
+        if command is None or answer in {"tty-trap", "unavailable"}:
+            raise Trap("no terminal", SHELL_TIME_CATEGORY)
+        output = self.device.engine.shell(container, command)
+        if answer == "rows":
+            return Reply(rows=[{"ret": line} for line in output.splitlines()])
+        return Reply(ret=output)
+
+    # showing
+
+    def view(self, item: Item) -> dict[str, str]:
+        """What this version's print shows of a container."""
+        device = self.device
+        container = device.engine.containers.get(item.id)
+        if container is None:
+            return {".id": item.ref, **item.values}
+        row = {".id": item.ref}
+        if not device.has("sparse-rows"):
+            row |= dict.fromkeys(SHOWN_EMPTY, "")
+        row |= item.values
+        row |= self._image_row(container)
+        if not device.has("flags") or (device.quirks.status_beside_flags and not device.has("false-flags-omitted")):
+            row["status"] = STATUS_TEXT[container.phase]
+        if device.has("flags"):
+            row |= flags(self._shown_phase(container), with_false=not device.has("false-flags-omitted"))
+        if device.has("restart-count"):
+            row["restart-count"] = str(container.restart_count)
+        if container.about:
+            row[".about"] = container.about
+        return row
+
+    def _shown_phase(self, container: Container) -> Phase:
+        if self.device.quirks.stopped_while_extracting and container.phase is Phase.EXTRACTING:
+            return Phase.STOPPED
+        return container.phase
+
+    def _image_row(self, container: Container) -> dict[str, str]:
+        known = {"os": "", "arch": ""} if container.image is None else image_properties(container.image)
+        if not self.device.has("image-id"):
+            known.pop("image-id", None)
+        if not self.device.has("config-json"):
+            known.pop("config-json", None)
+        known["repo" if self.device.has("repo") else "tag"] = container.item.values["remote-image"]
+        return known
+
+
+class ContainerConfig(Singleton):
+    """`/container/config`"""
+
+    def __init__(self, device: Device) -> None:
+        limit = "memory-high" if device.has("flags") else "ram-high"
+        stored = {"registry-url": "", "tmpdir": "", "layer-dir": "", "username": "", limit: "unlimited"}
+        super().__init__(device, "/container/config", stored)
+
+    def view(self) -> dict[str, str]:
+        """The password stays in the router."""
+        return {name: value for name, value in self.values.items() if name != "password"}
+
+    def before_set(self, changes: dict[str, str]) -> None:
+        """Sizes are stored in bytes."""
+        for name in {"memory-high", "memory-max", "swap-max", "ram-high"} & set(changes):
+            if changes[name] != "unlimited":
+                changes[name] = str(values.size_bytes(name, changes[name]))
+
+
+class EnvTable(Table):
+    """`/container/envs`"""
+
+    def __init__(self, device: Device) -> None:
+        column = "list" if device.has("env-lists") else "name"
+        defaults = {"disabled": "false"} if device.has("mount-lists") else {}
+        spec = TableSpec(
+            "/container/envs",
+            defaults=defaults,
+            required=(column, "key"),
+            unique=(column, "key"),
+            unique_text="same key already exists",
+        )
+        super().__init__(device, spec)
+
+    def name_of(self, _item: Item) -> str | None:
+        """Entries have no name of their own."""
+        return None
+
+
+class MountTable(Table):
+    """`/container/mounts`"""
+
+    def __init__(self, device: Device) -> None:
+        self._by_list = device.has("mount-lists")
+        defaults = {"disabled": "false"} if self._by_list else {}
+        known = device.schema.menus["/container/mounts"]["add"]
+        if "read-only" in known:
+            defaults["read-only"] = "false"
+        if "mode" in known:
+            defaults["mode"] = "rw"
+        column = "list" if self._by_list else "name"
+        spec = TableSpec(
+            "/container/mounts",
+            defaults=defaults,
+            required=(column, "src", "dst"),
+            booleans=frozenset({"disabled", "read-only"}),
+            enums={"mode": frozenset({"rw", "ro", "rw,noexec", "ro,noexec"})},
+            unique=(column, "dst") if self._by_list else ("name",),
+            unique_text="same dst already exists" if self._by_list else "mount with the same name already exists",
+        )
+        super().__init__(device, spec)
+
+    def normal(self, name: str, value: str) -> str:
+        """Sources are paths of the router; the container's root cannot be mounted over."""
+        if name == "src":
+            return stored_path(self.device, value)
+        if name == "dst" and not values.path_key(value):
+            raise invalid_value("dst")
+        return super().normal(name, value)
+
+    def name_of(self, item: Item) -> str | None:
+        """Up to 7.20 entries have names of their own."""
+        return None if self._by_list else item.values.get("name")
+
+
+class ContainerLog(Menu):
+    """`/container/log`: the last lines of every container that logs."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/container/log")
+        self.verbs = {"print": lambda call: list_rows(self._rows(), call.command)}
+
+    def _rows(self) -> list[dict[str, str]]:
+        lines = [
+            (number, container.name, time, message)
+            for container in self.device.engine.containers.values()
+            for number, time, message in container.log
+        ]
+        return [
+            {".id": f"*{number:X}", "time": time, "container": name, "message": message}
+            for number, name, time, message in sorted(lines)
+        ]
+
+
+def stored_path(device: Device, path: str) -> str:
+    """A router path as this version reads it back."""
+    setting = device.quirks.root_dir_slash
+    slash = device.has("leading-slash") if setting == "by-version" else setting == "always"
+    key = values.path_key(path)
+    return f"/{key}" if slash else (key if setting == "never" else path)

@@ -1,0 +1,200 @@
+"""What a router says of itself: resources, packages, device mode, clock; and the scripts that it keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtts.lab import values
+from mtts.lab.call import Call, Menu, list_rows
+from mtts.lab.reply import DONE, Category, Reply, Trap, failure
+from mtts.lab.table import Singleton, Table, TableSpec, value_of
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+CHANNEL = "stable"
+BUILD_TIME = "2026-06-01 09:00:00"
+SHUTDOWN_DELAY_S = 1.0
+PACKAGE_BYTES = {"routeros": 13_000_000, "container": 110_000}
+FORBIDDEN = "not allowed by device-mode"
+
+SCRIPT = TableSpec(
+    "/system/script",
+    defaults={
+        "policy": "ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon",
+        "dont-require-permissions": "false",
+        "run-count": "0",
+        "source": "",
+        "invalid": "false",
+    },
+    required=("name",),
+    booleans=frozenset({"dont-require-permissions"}),
+    unique=("name",),
+    unique_text="item with such name already exists",
+)
+CERTIFICATE = TableSpec(
+    "/certificate",
+    required=("common-name",),
+    booleans=frozenset({"trusted"}),
+    unique=("name",),
+    unique_text="certificate with such name already exists",
+)
+
+
+class Resource(Menu):
+    """`/system/resource`: live figures."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/system/resource")
+        self.verbs = {
+            "print": lambda call: list_rows([self.view()], call.command),
+            "get": lambda call: value_of(self.view(), call),
+        }
+
+    def view(self) -> dict[str, str]:
+        """Everything as of now; flash figures as late as the router's caches."""
+        board, storage = self.device.build.board, self.device.storage
+        return {
+            "uptime": values.duration(self.device.uptime_s),
+            "version": f"{self.device.build.version} ({CHANNEL})",
+            "build-time": BUILD_TIME,
+            "free-memory": str(storage.free_memory_bytes),
+            "total-memory": str(storage.ram_bytes),
+            "cpu": board.cpu,
+            "cpu-count": str(board.cpu_count),
+            "cpu-frequency": "1400",
+            "cpu-load": "1",
+            "free-hdd-space": str(storage.reported_free_bytes),
+            "total-hdd-space": str(storage.flash.total_bytes),
+            "write-sect-since-reboot": str(storage.sectors_since_reboot),
+            "write-sect-total": str(storage.sectors_total),
+            "bad-blocks": str(storage.bad_blocks_percent),
+            "architecture-name": board.architecture,
+            "board-name": board.name,
+            "platform": "MikroTik",
+        }
+
+
+class Clock(Singleton):
+    """`/system/clock`: the router's own idea of the time."""
+
+    def __init__(self, device: Device) -> None:
+        stored = {
+            "time-zone-autodetect": "true",
+            "time-zone-name": "UTC",
+            "gmt-offset": "+00:00",
+            "dst-active": "false",
+        }
+        super().__init__(device, "/system/clock", stored)
+
+    def view(self) -> dict[str, str]:
+        """The time now."""
+        wall = self.device.wall
+        return {"time": wall.strftime("%H:%M:%S"), "date": wall.strftime("%Y-%m-%d"), **self.values}
+
+    def before_set(self, changes: dict[str, str]) -> None:
+        """Setting the time is not modelled; the lab's time is everyone's."""
+        if {"time", "date"} & set(changes):
+            raise Trap("setting the time is not modelled in the lab", Category.GENERAL)
+
+
+class DeviceMode(Singleton):
+    """`/system/device-mode`: what the person at the device has allowed."""
+
+    def __init__(self, device: Device) -> None:
+        stored = {
+            "mode": "advanced",
+            "allowed-versions": "7.13+",
+            "flagged": "false",
+            "flagging-enabled": "true",
+            "scheduler": "true",
+            "fetch": "true",
+            "container": "true" if device.build.device_mode_container else "false",
+            "attempt-count": "0",
+        }
+        super().__init__(device, "/system/device-mode", stored)
+
+    def allows(self, feature: str) -> bool:
+        """Whether a feature may be used."""
+        return self.values[feature] == "true"
+
+
+class Power(Menu):
+    """`/system reboot` and `shutdown`."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/system")
+        self.verbs = {"reboot": self._reboot}
+
+    def _reboot(self, call: Call) -> Reply:
+        self.device.log("system,info", f"router reboot by {call.caller.user}")
+        self.device.later(SHUTDOWN_DELAY_S, self.device.restart)
+        return DONE
+
+
+class SchedulerTable(Table):
+    """`/system/scheduler`; entries are kept, running them is not modelled yet."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            device,
+            TableSpec(
+                "/system/scheduler",
+                defaults={
+                    "interval": "0s",
+                    "policy": "ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon",
+                    "run-count": "0",
+                    "on-event": "",
+                    "disabled": "false",
+                },
+                durations=frozenset({"interval"}),
+                unique=("name",),
+                unique_text="item with such name already exists",
+            ),
+        )
+
+    def before_add(self, new: dict[str, str]) -> None:
+        """The default start is now; device mode may forbid it all."""
+        require(self.device, "scheduler")
+        wall = self.device.wall
+        new.setdefault("name", f"schedule{len(self.items) + 1}")
+        new.setdefault("start-date", wall.strftime("%Y-%m-%d"))
+        new.setdefault("start-time", wall.strftime("%H:%M:%S"))
+
+
+def require(device: Device, feature: str) -> None:
+    """Refuse what device mode forbids."""
+    if not device.menu_of(DeviceMode, "/system/device-mode").allows(feature):
+        raise failure(FORBIDDEN)
+
+
+def make_identity(device: Device) -> Singleton:
+    """`/system/identity`"""
+    return Singleton(device, "/system/identity", {"name": device.build.name})
+
+
+def make_packages(device: Device) -> Table:
+    """`/system/package`: the system, and the container package where it is installed."""
+    table = Table(device, TableSpec("/system/package", defaults={"disabled": "false", "scheduled": ""}))
+    del table.verbs["add"], table.verbs["set"], table.verbs["remove"], table.verbs["enable"], table.verbs["disable"]
+    for name, size in PACKAGE_BYTES.items():
+        if name != "container" or device.build.container_package:
+            table.insert({"name": name, "version": device.build.version, "build-time": BUILD_TIME, "size": str(size)})
+    return table
+
+
+def make_routerboard(device: Device) -> Singleton:
+    """`/system/routerboard`"""
+    stored = {
+        "routerboard": "true",
+        "board-name": device.build.board.name,
+        "model": device.build.board.name,
+        "serial-number": "LAB00000001",
+        "firmware-type": "lab",
+        "factory-firmware": "7.18",
+        "current-firmware": device.build.version,
+        "upgrade-firmware": device.build.version,
+    }
+    menu = Singleton(device, "/system/routerboard", stored)
+    del menu.verbs["set"]
+    return menu

@@ -1,0 +1,66 @@
+"""`/execute`, `/tool/ping` and `/tool/fetch`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtts.lab.call import Call, Menu
+from mtts.lab.console import ConsoleError, run_line
+from mtts.lab.menus.system import require
+from mtts.lab.reply import Category, Reply, Trap
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+
+class Console(Menu):
+    """Commands without a menu of their own."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/")
+        self.verbs = {"execute": self._execute}
+        self._jobs = 0
+
+    def _execute(self, call: Call) -> Reply:
+        if "file" in call.command.args:
+            raise Trap("execute to a file is not modelled in the lab", Category.GENERAL)
+        printed = []
+        try:
+            for line in call.command.args.get("script", "").splitlines():
+                printed.append(run_line(self.device, line, call.caller))  # noqa: PERF401 - what was printed before an error counts
+        except ConsoleError as error:
+            printed.append(str(error))
+        if "as-string" in call.command.args:
+            return Reply(ret="\n".join(part for part in printed if part))
+        self._jobs += 1
+        return Reply(ret=f"*{self._jobs:X}")
+
+
+class Tool(Menu):
+    """`/tool`"""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/tool")
+        self.verbs = {"ping": self._ping, "fetch": self._fetch}
+
+    def _ping(self, call: Call) -> Reply:
+        count = int(call.command.args.get("count", "1"))
+        address = call.command.args.get("address", "")
+        rows = [
+            {
+                "seq": str(number),
+                "host": address,
+                "size": "56",
+                "ttl": "64",
+                "time": "1ms",
+                "sent": str(number + 1),
+                "received": str(number + 1),
+                "packet-loss": "0",
+            }
+            for number in range(min(count, 100))
+        ]
+        return Reply(rows=rows)
+
+    def _fetch(self, _call: Call) -> Reply:
+        require(self.device, "fetch")
+        raise Trap("fetch is not modelled in the lab", Category.GENERAL)

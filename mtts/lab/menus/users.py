@@ -1,0 +1,92 @@
+"""Users, groups and who is logged in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtts.lab.call import Menu, list_rows
+from mtts.lab.reply import no_match
+from mtts.lab.table import Table, TableSpec
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+POLICIES = (
+    *("local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web"),
+    *("sniff", "sensitive", "api", "romon", "rest-api"),
+)
+LEAST = frozenset({"api", "read", "write", "test"})
+GROUPS = {
+    "full": frozenset(POLICIES),
+    "read": frozenset(POLICIES) - {"ftp", "write", "policy"},
+    "write": frozenset(POLICIES) - {"ftp", "policy"},
+    "mtts": LEAST,
+}
+
+
+class UserTable(Table):
+    """`/user`: the password is never shown."""
+
+    def normal(self, name: str, value: str) -> str:
+        """The group must exist."""
+        if name == "group":
+            groups = self.device.menu_of(Table, "/user/group").items.values()
+            if all(item.values["name"] != value for item in groups):
+                raise no_match("group")
+        return super().normal(name, value)
+
+
+def make_users(device: Device) -> Table:
+    """`/user`, with the router's users."""
+    spec = TableSpec(
+        "/user",
+        defaults={"address": "", "disabled": "false", "expired": "false"},
+        required=("name", "group"),
+        unique=("name",),
+        unique_text="user with the same name already exists",
+        hidden=frozenset({"password"}),
+    )
+    table = UserTable(device, spec)
+    for name, (password, group) in device.build.users.items():
+        table.insert({"name": name, "password": password, "group": group})
+    return table
+
+
+def make_groups(device: Device) -> Table:
+    """`/user/group`: RouterOS' own three, and the least that mtts needs."""
+    spec = TableSpec("/user/group", required=("name",), unique=("name",), unique_text="group already exists")
+    table = Table(device, spec)
+    for name, granted in GROUPS.items():
+        policy = ",".join(policy if policy in granted else f"!{policy}" for policy in POLICIES)
+        table.insert({"name": name, "policy": policy, "skin": "default"})
+    return table
+
+
+def policies_of(device: Device, group: str) -> frozenset[str]:
+    """What a group grants."""
+    for item in device.menu_of(Table, "/user/group").items.values():
+        if item.values["name"] == group:
+            return frozenset(item.values.get("policy", "").split(",")) & frozenset(POLICIES)
+    return frozenset()
+
+
+class ActiveUsers(Menu):
+    """`/user/active`: the sessions of this moment."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/user/active")
+        self.verbs = {"print": lambda call: list_rows(self._rows(), call.command)}
+
+    def _rows(self) -> list[dict[str, str]]:
+        return [
+            {
+                ".id": f"*{session.number:X}",
+                "when": session.since,
+                "name": session.caller.user,
+                "address": session.peer,
+                "via": session.service,
+                "radius": "false",
+            }
+            for session in self.device.sessions.values()
+            if session.caller is not None
+        ]

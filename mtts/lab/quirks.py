@@ -1,0 +1,58 @@
+"""What public material leaves open about RouterOS, as named switches, so that tests can try both ways.
+
+Every default is the likelier behaviour, or the less forgiving one where neither is likelier. Nothing here
+is known for sure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ShellAnswer = Literal["ret", "rows", "tty-trap", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """Behaviours that a real router may or may not show."""
+
+    status_beside_flags: bool = False
+    """7.20 to 7.22 still send the text `status` next to the flags."""
+    shell_answer: ShellAnswer = "ret"
+    """`/container/shell cmd=` over the API: output in `!done =ret=`, in `!re` rows, refused so that only `/execute
+    as-string` works, or refused by both."""
+    shell_takes_id: bool = True
+    """`/container/shell` accepts `.id` besides its own word `number`."""
+    digest_references: bool = True
+    """`remote-image=repository@sha256:…` is accepted."""
+    start_while_extracting: Literal["by-version", "trap", "queue"] = "by-version"
+    """A start before the image is there: refused before 7.24 and queued from then on, or always one of the two."""
+    starts_after_pull: bool = False
+    """A container with start-on-boot starts by itself when its first pull is done, and is never seen stopped."""
+    stopped_while_extracting: bool = False
+    """The `stopped` flag shows up although the extraction still runs; `image-id` and `arch` are still empty."""
+    start_when_up_text: str = "failure: already running"
+    stop_when_down_text: str = "failure: not running"
+    start_failure: Literal["about", "trap"] = "about"
+    """A start that cannot work: accepted and shown in `.about`, or refused at once."""
+    root_dir_slash: Literal["by-version", "always", "never"] = "by-version"
+    """Mount sources and root-dir read back with a leading slash: from 7.22, always, never."""
+    root_dir_exists: Literal["trap", "failed"] = "trap"
+    """From 7.23, an add over an existing directory: refused at once, or a failed extraction."""
+    old_root_dir: Literal["backup", "stale"] = "backup"
+    """Before 7.23, an add over an existing directory: renamed to `.backup`, or not extracted and old files kept."""
+    tmpfs_syntax: Literal["both", "colon", "at"] = "both"
+    """`tmpfs=/dir:64M:1777`, `tmpfs=64M@/dir`, or either."""
+    flash_flush_s: float = 20.0
+    """How late free-hdd-space and the wear counters follow a write."""
+    repull_same_empties_root: bool = True
+    """A repull of the image that is already there leaves an empty root directory behind."""
+    file_add_makes_parents: bool = False
+    """`/file/add name=a/b` makes `a` when it is missing."""
+    lists_must_exist: bool = True
+    """A container's mount and environment lists must exist when it refers to them."""
+    no_space_text: str = "download/extract error: write failed: no space left on device"
+    extracting_text: str = "failure: container is not ready, extraction in progress"
+    root_dir_exists_text: str = "failure: root-dir already exists"
+    duplicate_name_text: str = "failure: container with the same name already exists"
+    no_dns_text: str = "no DNS servers configured"

@@ -1,0 +1,203 @@
+"""One API connection: bytes to commands, commands to answers, and all that the protocol allows between.
+
+Login comes first and is tried against the router's users; commands may carry tags and overlap; `/cancel`
+ends those that wait; a stream that cannot be read ends with `!fatal`. Faults of the link are worked here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from mtts.lab.call import Answer, Call, Caller
+from mtts.lab.command import Command, parse_command
+from mtts.lab.faults import Fate
+from mtts.lab.journal import JournalEntry, is_write, mask
+from mtts.lab.reply import Category, Reply, Trap
+from mtts.lab.wire import Sentence, SentenceReader, WireError, encode_sentence
+
+if TYPE_CHECKING:
+    from mtts.lab.router import LabRouter
+
+GARBAGE = b"\xff\xfe\x00\xffgarbled"
+
+
+class Session(asyncio.Protocol):
+    """The router's end of one connection."""
+
+    def __init__(self, router: LabRouter, service: str) -> None:
+        self._router = router
+        self._device = router.device
+        self._reader = SentenceReader()
+        self._transport: asyncio.Transport | None = None
+        self._waiting: dict[asyncio.Future[None], str | None] = {}
+        self.service = service
+        self.number = 0
+        self.since = ""
+        self.caller: Caller | None = None
+        self.peer = ""
+
+    # the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Welcome a client, or not."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a session needs a stream")
+        self._transport = transport
+        self.peer = str((transport.get_extra_info("peername") or ("",))[0])
+        if not self._router.admits(self):
+            transport.abort()
+            return
+        self.number = self._router.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read commands and answer them in their order."""
+        if self._device.faults.is_hung:
+            return
+        try:
+            for words in self._reader.feed(data):
+                if words and self._is_open():
+                    self._receive(words)
+        except WireError as error:
+            self._fatal(f"malformed sentence: {error}")
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Forget the client and stop whatever it waited for."""
+        self._transport = None
+        for task in list(self._waiting):
+            task.cancel()
+        self._router.leave(self)
+
+    def abort(self) -> None:
+        """Cut the link without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    # commands
+
+    def _receive(self, words: Sentence) -> None:
+        command = parse_command(words)
+        entry = self._note(command, words)
+        fate = self._device.faults.meet()
+        if fate is Fate.CUT_BEFORE:
+            entry.reply = "cut"
+            self.abort()
+        elif command.path == "/quit":
+            entry.reply = "fatal: session terminated on request"
+            self._fatal("session terminated on request")
+        elif command.path == "/login":
+            self._login(command, entry)
+        elif self.caller is None:
+            entry.reply = "fatal: not logged in"
+            self._fatal("not logged in")
+        elif command.path == "/cancel":
+            self._cancel(command)
+            self._finish(command, entry, Reply())
+        else:
+            self._run(command, entry, self.caller, fate)
+
+    def _note(self, command: Command, words: Sentence) -> JournalEntry:
+        entry = JournalEntry(
+            number=len(self._router.journal) + 1,
+            time_s=self._device.clock.now,
+            session=self.number,
+            user=self.caller.user if self.caller else "",
+            path=command.path,
+            words=mask(words),
+            is_write=is_write(command.path),
+        )
+        self._router.journal.append(entry)
+        return entry
+
+    def _login(self, command: Command, entry: JournalEntry) -> None:
+        caller = self._router.authenticate(command.args.get("name", ""), command.args.get("password", ""), self.peer)
+        if caller is None:
+            self._trap(command, entry, Trap("invalid user name or password (6)"))
+            self._device.log("system,error,critical", f"login failure for user {command.args.get('name', '')} via api")
+            return
+        self.caller = caller
+        self.since = self._device.wall.strftime("%Y-%m-%d %H:%M:%S")
+        self._router.logins += 1
+        self._finish(command, entry, Reply())
+
+    def _cancel(self, command: Command) -> None:
+        wanted = command.args.get("tag")
+        for task, tag in list(self._waiting.items()):
+            if wanted is None or tag == wanted:
+                task.cancel()
+
+    def _run(self, command: Command, entry: JournalEntry, caller: Caller, fate: Fate) -> None:
+        try:
+            answer = self._answer(command, caller)
+        except Trap as trap:
+            if fate is Fate.CUT_AFTER:
+                entry.reply = "cut"
+                self.abort()
+            else:
+                self._trap(command, entry, trap)
+            return
+        if isinstance(answer, Reply):
+            self._done(command, entry, answer, fate)
+            return
+        task = asyncio.ensure_future(self._await(command, entry, answer, fate))
+        self._waiting[task] = command.tag
+        task.add_done_callback(lambda ended: self._waiting.pop(ended, None) and None)
+
+    def _answer(self, command: Command, caller: Caller) -> Answer:
+        refusal = self._device.faults.take_trap(command.path)
+        if refusal is not None:
+            raise Trap(refusal)
+        return self._device.perform(Call(command, caller))
+
+    async def _await(self, command: Command, entry: JournalEntry, answer: Awaitable[Reply], fate: Fate) -> None:
+        try:
+            reply = await answer
+        except Trap as trap:
+            self._trap(command, entry, trap)
+        except asyncio.CancelledError:
+            self._trap(command, entry, Trap("interrupted", Category.INTERRUPTED))
+        else:
+            self._done(command, entry, reply, fate)
+
+    def _done(self, command: Command, entry: JournalEntry, reply: Reply, fate: Fate) -> None:
+        entry.took_effect = True
+        if entry.is_write:
+            self._device.faults.wrote(entry)
+        if fate is Fate.CUT_AFTER:
+            entry.reply = "cut"
+            self.abort()
+        else:
+            self._finish(command, entry, reply)
+
+    # answers
+
+    def _finish(self, command: Command, entry: JournalEntry, reply: Reply) -> None:
+        entry.took_effect = True
+        entry.reply = "done"
+        tag = () if command.tag is None else (f".tag={command.tag}",)
+        parts = [("!re", *tag, *(f"={name}={value}" for name, value in row.items())) for row in reply.rows]
+        if reply.listing and not reply.rows and self._device.has("empty-reply"):
+            parts.append(("!empty", *tag))
+        parts.append(("!done", *tag, *(() if reply.ret is None else (f"=ret={reply.ret}",))))
+        self._send(b"".join(encode_sentence(part) for part in parts))
+
+    def _trap(self, command: Command, entry: JournalEntry, trap: Trap) -> None:
+        entry.reply = f"trap: {trap.message}"
+        tag = () if command.tag is None else (f".tag={command.tag}",)
+        category = () if trap.category is None else (f"=category={int(trap.category)}",)
+        trapped = encode_sentence(("!trap", *tag, *category, f"=message={trap.message}"))
+        self._send(trapped + encode_sentence(("!done", *tag)))
+
+    def _fatal(self, reason: str) -> None:
+        self._send(encode_sentence(("!fatal", reason)))
+        if self._transport is not None:
+            self._transport.close()
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.write(GARBAGE if self._device.faults.take_garble() else data)

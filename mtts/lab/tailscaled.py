@@ -1,0 +1,164 @@
+"""A model of tailscaled as the router image starts it: login by key file, identity, status as JSON.
+
+The identity (a node id) lives in `tailscaled.state` in the state directory and nowhere else: a lost file is
+a new machine. Settings come from containerboot's environment names. No packet is moved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mtts.lab.clock import Timer
+from mtts.lab.process import STATE_DIRECTORY, World
+from mtts.lab.storage import NoSpaceError
+from mtts.lab.tailnet import TailnetNode
+
+STATE_FILE = f"{STATE_DIRECTORY}/tailscaled.state"
+STATE_BYTES = 2048
+LOGIN_S = 2.0
+CONNECT_S = 1.5
+AUTH_URL = "https://login.tailscale.com/a/lab"
+
+
+class Tailscaled:
+    """The daemon of one container, from start to stop."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._timer: Timer | None = None
+        self._state = "NoState"
+        self._node: TailnetNode | None = None
+        self._health: list[str] = []
+
+    def begin(self) -> None:
+        """Read the state directory and come online, or wait for a login."""
+        self._world.log(f"Program starting: {self._world.image_version}")
+        if self._world.behaviour == "lose-identity":
+            self._world.files.remove(self._world.outside(STATE_FILE))
+        self._node = self._stored_node()
+        if self._node is not None and not self._node.expired:
+            self._connect()
+            return
+        self._become("NeedsLogin", wants_running=False)
+        key = self._auth_key()
+        if key is None:
+            self._world.log(f"To start this tailscaled, restart with TS_AUTHKEY or authenticate at: {AUTH_URL}")
+        else:
+            self._timer = self._world.later(LOGIN_S, lambda: self._login(key))
+
+    def end(self) -> None:
+        """Leave the tailnet in good order; the identity stays in its file."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._state == "Running" and self._node is not None:
+            self._world.tailnet.disconnect(self._node.id)
+        self._state = "Stopped"
+
+    def run(self, argv: Sequence[str]) -> str:
+        """The few commands that somebody who operates a node types."""
+        program, *rest = argv
+        if program.rpartition("/")[2] != "tailscale":
+            return f"sh: {program}: not found"
+        words = [word for word in rest if not word.startswith("--socket")]
+        match words:
+            case ["status", "--json"] | ["status", "--json", "--peers=false"]:
+                return json.dumps(self._status(), indent=2)
+            case ["version"]:
+                return self._world.image_version
+            case ["ip"]:
+                return "\n".join(self._node.addresses) if self._node else "no current Tailscale IPs"
+            case _:
+                return f"tailscale: not modelled in the lab: {' '.join(words)}"
+
+    # logging in
+
+    def _auth_key(self) -> str | None:
+        given = self._world.environment.get("TS_AUTHKEY", "")
+        if not given.startswith("file:"):
+            return given or None
+        contents = self._world.files.read(self._world.outside(given.removeprefix("file:")))
+        return None if contents is None else contents.decode().strip()
+
+    def _login(self, key: str) -> None:
+        world = self._world
+        if not world.has_network or not world.tailnet.reachable:
+            world.log("control: fetch control key: connection timed out")
+            self._health = ["not connected to the control server"]
+            return
+        node = world.tailnet.register(key, world.environment.get("TS_HOSTNAME", "localhost"))
+        if node is None:
+            world.log("Received error: invalid key: unable to validate API key")
+            self._health = ["invalid auth key"]
+            return
+        try:
+            self._store(node)
+        except NoSpaceError:
+            world.log("ipn: store: write tailscaled.state: no space left on device")
+            return
+        self._node = node
+        key_file = world.environment["TS_AUTHKEY"]
+        if key_file.startswith("file:"):
+            world.files.remove(world.outside(key_file.removeprefix("file:")))
+        self._connect()
+
+    def _connect(self) -> None:
+        node = self._node
+        if node is None:
+            return
+        self._become("Starting", wants_running=True)
+        node.version = self._world.image_version
+        node.hostname = self._world.environment.get("TS_HOSTNAME", node.hostname)
+        if self._world.behaviour == "never-online" or not self._world.has_network:
+            self._health = ["not in map poll"]
+            return
+        self._timer = self._world.later(CONNECT_S, self._online)
+
+    def _online(self) -> None:
+        if self._node is None or not self._world.tailnet.reachable:
+            self._health = ["not in map poll"]
+            return
+        self._world.tailnet.connect(self._node.id)
+        self._become("Running", wants_running=True)
+
+    def _become(self, state: str, *, wants_running: bool) -> None:
+        wants = "true" if wants_running else "false"
+        self._world.log(f"Switching ipn state {self._state} -> {state} (WantRunning={wants}, nm={wants})")
+        self._state = state
+
+    # the identity
+
+    def _stored_node(self) -> TailnetNode | None:
+        contents = self._world.files.read(self._world.outside(STATE_FILE))
+        if not contents:
+            return None
+        node_id: str = json.loads(contents)["node"]
+        return self._world.tailnet.nodes.get(node_id)
+
+    def _store(self, node: TailnetNode) -> None:
+        body = json.dumps({"node": node.id, "_machinekey": "x"})
+        padded = body[:-1] + " " * max(0, STATE_BYTES - len(body)) + "}"
+        self._world.files.write(self._world.outside(STATE_FILE), padded.encode())
+
+    def _status(self) -> dict[str, Any]:
+        node = self._node
+        addresses = list(node.addresses) if node else None
+        return {
+            "Version": self._world.image_version,
+            "TUN": True,
+            "BackendState": self._state,
+            "HaveNodeKey": node is not None,
+            "AuthURL": AUTH_URL if self._state == "NeedsLogin" else "",
+            "TailscaleIPs": addresses,
+            "Self": {
+                "ID": node.id if node else "",
+                "HostName": self._world.environment.get("TS_HOSTNAME", "localhost"),
+                "DNSName": f"{node.hostname}.lab.ts.net." if node else "",
+                "TailscaleIPs": addresses,
+                "Tags": list(node.tags) if node else [],
+                "Online": self._state == "Running",
+            },
+            "Health": self._health,
+            "Peer": None,
+        }

@@ -1,0 +1,77 @@
+"""How RouterOS stores what it is told: booleans, durations, sizes, paths."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address, ip_interface
+
+from mtts.lab.reply import invalid_value, no_match
+
+BOOLEANS = {"yes": "true", "true": "true", "no": "false", "false": "false"}
+_UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_CLOCK = re.compile(r"(\d+):(\d\d)(?::(\d\d))?")
+_SIZE = re.compile(r"(\d+)([kKMGT]?)(?:i?B)?")
+_FACTORS = {"": 1, "k": 1024, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+
+
+def boolean(argument: str, value: str) -> str:
+    """`yes`/`no`/`true`/`false` as `true` or `false`."""
+    if value not in BOOLEANS:
+        raise no_match(argument)
+    return BOOLEANS[value]
+
+
+def duration_s(argument: str, value: str) -> int:
+    """Seconds of `90`, `90s`, `1m30s` or `00:01:30`."""
+    if value.isdigit():
+        return int(value)
+    if clock := _CLOCK.fullmatch(value):
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    match = _DURATION.fullmatch(value)
+    if not value or match is None:
+        raise invalid_value(argument)
+    return sum(int(part or 0) * unit for part, unit in zip(match.groups(), _UNITS_S.values(), strict=True))
+
+
+def duration(seconds: float) -> str:
+    """`1w2d3h4m5s`, `0s` for nothing."""
+    rest = int(seconds)
+    parts = []
+    for letter, unit in _UNITS_S.items():
+        count, rest = divmod(rest, unit)
+        if count:
+            parts.append(f"{count}{letter}")
+    return "".join(parts) or "0s"
+
+
+def size_bytes(argument: str, value: str) -> int:
+    """Bytes of `1048576`, `64M`, `64MiB`."""
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise invalid_value(argument)
+    return int(match[1]) * _FACTORS[match[2]]
+
+
+def path_key(path: str) -> str:
+    """A path as `/file` names it: no slash in front or behind."""
+    return path.strip("/")
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an IPv4 or IPv6 address, without a prefix."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def interface_address(argument: str, value: str) -> str:
+    """An address with its prefix, as typed; a bare address is a host."""
+    try:
+        parsed = ip_interface(value)
+    except ValueError:
+        raise invalid_value(argument) from None
+    return value if "/" in value else f"{value}/{parsed.network.prefixlen}"

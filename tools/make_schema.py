@@ -1,0 +1,129 @@
+"""Makes `mtts/data/routeros/<version>.json` from published RouterOS command trees.
+
+Input: one directory of trees as JSON, `{"version", "menus": {menu: {"commands": {command: {"args": …}}}}}`,
+and optionally `.json.gz` files of the flatter shape `{"version", "menus": {menu: {command: {argument:
+hint}}}}` for the menus that the first lacks. Only menus and words that the lab serves are kept, as names
+alone; hints, enums and everything else are dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+OLDEST = (7, 18, 2)
+WHOLE_MENUS = (
+    "/certificate",
+    "/container",
+    "/container/config",
+    "/container/envs",
+    "/container/layers",
+    "/container/log",
+    "/container/mounts",
+    "/disk",
+    "/file",
+    "/interface/bridge",
+    "/interface/bridge/port",
+    "/interface/list",
+    "/interface/list/member",
+    "/interface/veth",
+    "/ip/address",
+    "/ip/dns",
+    "/ip/dns/static",
+    "/ip/firewall/filter",
+    "/ip/firewall/nat",
+    "/ip/route",
+    "/ip/service",
+    "/ipv6/address",
+    "/ipv6/route",
+    "/log",
+    "/system/clock",
+    "/system/device-mode",
+    "/system/identity",
+    "/system/package",
+    "/system/resource",
+    "/system/routerboard",
+    "/system/scheduler",
+    "/system/script",
+    "/system/script/job",
+    "/user",
+    "/user/active",
+    "/user/group",
+)
+SINGLE_COMMANDS = {
+    "/": ("execute",),
+    "/system": ("reboot", "shutdown"),
+    "/tool": ("fetch", "ping"),
+}
+CONSOLE_ONLY = ("edit", "export", "reset", "recursive-print")
+"""Commands of the interactive console, of no meaning to an API client."""
+
+Tree: TypeAlias = dict[str, dict[str, Iterable[str]]]
+
+
+def read_nested(path: Path) -> Tree:
+    """Menu -> command -> argument names, from the nested shape."""
+    menus: Mapping[str, Any] = json.loads(path.read_text())["menus"]
+    return {
+        menu: {command: body["args"] for command, body in entry["commands"].items()} for menu, entry in menus.items()
+    }
+
+
+def read_flat(path: Path) -> Tree:
+    """Menu -> command -> argument names, from the flat gzipped shape; nothing when there is no such file."""
+    if not path.exists():
+        return {}
+    with gzip.open(path, "rt") as stream:
+        menus: Tree = json.load(stream)["menus"]
+    return menus
+
+
+def keep(tree: Tree) -> dict[str, dict[str, list[str]]]:
+    """What the lab serves of a tree, everything sorted."""
+    kept: dict[str, dict[str, list[str]]] = {}
+    for menu in sorted((*WHOLE_MENUS, *SINGLE_COMMANDS)):
+        wanted = SINGLE_COMMANDS.get(menu)
+        commands = {
+            command: sorted(arguments)
+            for command, arguments in sorted(tree.get(menu, {}).items())
+            if command not in CONSOLE_ONLY and (wanted is None or command in wanted)
+        }
+        if commands:
+            kept[menu] = commands
+    return kept
+
+
+def render(version: str, menus: Mapping[str, Mapping[str, list[str]]]) -> str:
+    """The file's text: one line per command, so that differences between versions read well."""
+    blocks = []
+    for menu, commands in sorted(menus.items()):
+        lines = [f"      {json.dumps(command)}: {json.dumps(names)}" for command, names in commands.items()]
+        blocks.append(f"    {json.dumps(menu)}: {{\n" + ",\n".join(lines) + "\n    }")
+    return f'{{\n  "version": {json.dumps(version)},\n  "menus": {{\n' + ",\n".join(blocks) + "\n  }\n}\n"
+
+
+def main() -> None:
+    """Writes one data file per tree that is new enough."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("nested", type=Path, help="directory of <version>.json trees")
+    parser.add_argument("flat", type=Path, help="directory of <version>.json.gz trees")
+    parser.add_argument("--out", type=Path, default=Path("mtts/data/routeros"))
+    options = parser.parse_args()
+    boards: dict[str, list[str]] = {}
+    for path in sorted(options.nested.glob("*.json"), reverse=True):
+        numbers = tuple(int(part) for part in path.stem.split("."))
+        if numbers < OLDEST[: len(numbers)] or numbers[:2] < OLDEST[:2]:
+            continue
+        menus = keep(read_flat(options.flat / f"{path.stem}.json.gz") | read_nested(path))
+        # A CHR has no such menu, so the trees of old versions lack it: the next newer one that has it serves.
+        boards = menus.setdefault("/system/routerboard", boards)
+        (options.out / path.name).write_text(render(path.stem, menus))
+        print(path.stem, len(menus), "menus", sum(len(commands) for commands in menus.values()), "commands")
+
+
+if __name__ == "__main__":
+    main()
