@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mtts.core.image import ImageRef, Platform, Release
 from mtts.core.inventory import Router
+from mtts.core.secret import Secret, SecretSource
 
 Row = Mapping[str, str]
 """One `!re` sentence: property name → text, exactly as the router sent it (UTF-8)."""
@@ -22,8 +23,11 @@ class RouterSession(Protocol):
     the latter the session is dead and says so again to every further call.
     """
 
-    async def print(self, path: str, *, where: Mapping[str, str] | None = None, props: Sequence[str] = ()) -> list[Row]:
-        """Read a menu: `path` without `/print`, `where` as equality queries, `props` as `.proplist`."""
+    async def print(self, path: str, *, where: Sequence[Mapping[str, str]] = (), props: Sequence[str] = ()) -> list[Row]:
+        """Read a menu: `path` without `/print`, `props` as `.proplist`.
+
+        A row is wanted when it holds every value of one of the mappings in `where`; all rows are when there is none.
+        """
         ...
 
     async def add(self, path: str, props: Mapping[str, str]) -> str:
@@ -54,6 +58,14 @@ class Routers(Protocol):
 
     def session(self, router: Router) -> AbstractAsyncContextManager[RouterSession]:
         """A logged-in session; UnreachableError or AuthRejectedError where none comes about."""
+        ...
+
+
+class Secrets(Protocol):
+    """Opens secrets where the inventory says they are; each at most once per run."""
+
+    async def open(self, source: SecretSource) -> Secret:
+        """UsageError (`secret-unavailable`, `secret-exposed`) when it cannot be had."""
         ...
 
 

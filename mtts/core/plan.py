@@ -171,7 +171,7 @@ def _plan(context: _Context, *, adopt: bool, refusals: list[Problem], warnings: 
             return _plan_foreign(context, foreign, adopt=adopt, refusals=refusals)
     elif container.tag and container.tag.adopted:
         return list(_bring_up(context, container, place=None))
-    place = _place_of(context, container)
+    place = place_of(context.router, node, facts, context.release)
     network = choose_network(node, facts, veth=veth_name(node))
     refusals.extend(found for found in (place, network) if isinstance(found, Problem))
     if isinstance(place, Problem) or isinstance(network, Problem):
@@ -366,19 +366,18 @@ def _has_identity(context: _Context) -> bool:
     return bool(known and known.state_bytes) and not context.node.ephemeral
 
 
-def _place_of(context: _Context, container: ContainerRow | None) -> Place | Problem:
+def place_of(router: Router, node: NodeSpec, facts: Facts, release: Release | None) -> Place | Problem:
     """Where the node stands already, else where the inventory wants it."""
-    if container is not None:
+    for container in facts.containers_of(node.name):
         prefix, found, _ = f"/{container.root_dir}".rpartition("/mtts/root/")
         if found:
             return Place(prefix.strip("/"), None, None, is_internal=True)
-    facts, release = context.facts, context.release
     return choose_storage(
-        context.router.storage,
+        router.storage,
         resource=facts.resource,
         disks=facts.table("/disk"),
         flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
-        needed_bytes=0 if release is None else peak_flash_bytes(release) + context.router.flash.reserve_bytes,
+        needed_bytes=0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes,
     )
 
 

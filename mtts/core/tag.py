@@ -7,7 +7,7 @@ them on every run; `adopted` marks a container that was set up by hand and taken
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mtts.core.image import Digest, Release
@@ -76,6 +76,23 @@ class Tag:
         if self.adopted:
             words.append("adopted")
         return " ".join(words)
+
+
+UNPROVEN: Final = "unknown"
+"""The version in the record of a container that serves, but with another release than the one resolved."""
+
+
+def proven(comment: str, release: Release | None, image_id: str | None) -> str:
+    """The comment to record: without digests where the router shows that it pulled something else (I7).
+
+    RouterOS 7.21 and newer show as `image-id` the digest of the config, after some pulls that of the manifest.
+    """
+    tag = Tag.parse(comment)
+    if tag is None or release is None or image_id is None:
+        return comment
+    if image_id in (str(release.config_digest), str(release.manifest_digest)):
+        return comment
+    return str(replace(tag, version=UNPROVEN, platform=None, index=None))
 
 
 def _digest(text: str | None) -> Digest | None:

@@ -56,13 +56,19 @@ def from_wire(word: str) -> str:
 
 
 def compose(
-    args: Mapping[str, str], *, where: Mapping[str, str] | None = None, props: Sequence[str] = ()
+    args: Mapping[str, str], *, where: Sequence[Mapping[str, str]] = (), props: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The words that follow a command word: `=name=value`, `=.proplist=…` and `?name=value`, in that order."""
+    """The words that follow a command word: `=name=value`, `=.proplist=…` and the query, in that order.
+
+    The query language is a stack: `?name=value` pushes, `?#&` and `?#|` join the two topmost.
+    """
     words = [f"={name}={value}" for name, value in args.items()]
     if props:
         words.append(f"=.proplist={','.join(props)}")
-    words += [f"?{name}={value}" for name, value in (where or {}).items()]
+    for number, row in enumerate(where):
+        words += [f"?{name}={value}" for name, value in row.items()]
+        operators = "&" * (len(row) - 1) + "|" * (number > 0)
+        words += [f"?#{operators}"] if operators else []
     return tuple(map(to_wire, words))
 
 

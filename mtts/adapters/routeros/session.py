@@ -29,7 +29,9 @@ class LibrouterosSession:
         self._lost = ""
         """Why the session is dead; empty while it lives."""
 
-    async def print(self, path: str, *, where: Mapping[str, str] | None = None, props: Sequence[str] = ()) -> list[Row]:
+    async def print(
+        self, path: str, *, where: Sequence[Mapping[str, str]] = (), props: Sequence[str] = ()
+    ) -> list[Row]:
         """The rows of a menu."""
         reply = await self._run(f"{path}/print", compose({}, where=where, props=props))
         return list(reply.rows)

@@ -26,7 +26,7 @@ def test_half_a_surrogate_pair_is_refused_without_showing_the_value() -> None:
 
 
 def test_arguments_come_first_and_queries_last() -> None:
-    words = compose({"a": "1"}, where={"name": "café"}, props=(".id", "name"))
+    words = compose({"a": "1"}, where=[{"name": "café"}], props=(".id", "name"))
     assert words == ("=a=1", "=.proplist=.id,name", "?name=cafÃ©")
 
 

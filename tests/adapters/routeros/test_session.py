@@ -52,7 +52,7 @@ def emitting(octets: bytes) -> Play:
 async def test_print_sends_properties_and_queries_and_returns_text() -> None:
     play = answering((b"!re", b"=.id=*1", b"=name=123", b"=up=yes", b"=comment=caf\xc3\xa9"), (b"!re",), (b"!done",))
     async with talking_to(play) as (session, router):
-        rows = await session.print("/container", where={"name": "123"}, props=(".id", "name"))
+        rows = await session.print("/container", where=[{"name": "123"}], props=(".id", "name"))
     assert rows == [{".id": "*1", "name": "123", "up": "yes", "comment": "café"}, {}]
     assert router.received == [[b"/container/print", b"=.proplist=.id,name", b"?name=123"]]
 

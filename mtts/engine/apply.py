@@ -1,0 +1,257 @@
+"""Carries out one change and reads it back; the state of the router decides, never the answer to a command.
+
+Before it touches an object it reads it again: a router that changed since the plan was made is left alone
+(`changed-underway`). Changes are idempotent: what a killed run did already counts as done.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, assert_never
+
+from mtts.core.changes import (
+    Add,
+    AwaitHealthy,
+    AwaitPull,
+    Change,
+    PlaceKey,
+    Record,
+    Remove,
+    RetireKey,
+    Set,
+    Start,
+    Stop,
+)
+from mtts.core.errors import CommandTrappedError, StepFailedError
+from mtts.core.facts import ContainerRow, ContainerState
+from mtts.core.image import Release
+from mtts.core.tag import proven
+from mtts.core.values import differing, same
+from mtts.engine import await_container
+from mtts.engine.gather import gather_containers, read_file
+from mtts.engine.observe import NodeObserver
+from mtts.engine.services import NodeWork
+from mtts.ports import Row
+
+_UNREADABLE: Final = frozenset({"remote-image", "copy-from"})
+"""What is sent and shown under other names; the image is proven by its digest instead."""
+
+_TRANSIENT_ADD: Final = ("root-dir overlap", "could not add", "value of interface")
+"""An entry that is still being removed holds its directory and its veth; RouterOS says so in these words."""
+_ADD_ATTEMPTS: Final = 6
+_ADD_PAUSE_S: Final = 3.0
+
+
+class Applier:
+    """Applies the changes of one node's plan, in order, over one session."""
+
+    def __init__(self, work: NodeWork, observer: NodeObserver, release: Release | None) -> None:
+        self._work = work
+        self._session = work.session
+        self._observer = observer
+        self._release = release
+        self._log_before: frozenset[str] = frozenset()
+        self.wrote = False
+        """Whether any command that changes the router was sent."""
+        self.evidence: str | None = None
+
+    async def apply(self, change: Change) -> None:
+        """Do it and prove it; raise what `core.outcome.settle` judges."""
+        match change:
+            case Add() | Set() | Remove():
+                await self._apply_object(change)
+            case PlaceKey():
+                await self._place_key(change)
+            case RetireKey():
+                await self._retire_key(change)
+            case AwaitPull() | Start() | Stop() | AwaitHealthy() | Record():
+                await self._operate(change)
+            case _:
+                assert_never(change)
+
+    async def _apply_object(self, change: Add | Set | Remove) -> None:
+        match change:
+            case Add(path="/file"):
+                await self._add_file(change)
+            case Add():
+                await self._add(change)
+            case Set():
+                await self._set(change)
+            case Remove(path="/container"):
+                await self._remove_container(change)
+            case Remove():
+                await self._remove(change)
+
+    async def _operate(self, change: AwaitPull | Start | Stop | AwaitHealthy | Record) -> None:
+        match change:
+            case AwaitPull():
+                await await_container.pulled(self._work, self._observer, change.root_dir)
+            case Start():
+                await self._start(change)
+            case Stop():
+                await self._stop(change)
+            case AwaitHealthy():
+                health = await await_container.healthy(
+                    self._work, self._observer, change.root_dir, since=self._log_before
+                )
+                self.evidence = str(health.evidence)
+            case Record():
+                await self._record(change)
+
+    async def _add(self, change: Add) -> None:
+        present = await self._find(change.path, change.identity)
+        if present is None:
+            id_ = await self._send_add(change)
+            present = await self._find(change.path, {".id": id_} if id_ else change.identity)
+        self._read_back(change.label, change.props, present)
+
+    async def _send_add(self, change: Add) -> str:
+        forms = [change.props, *({**change.props, **form} for form in change.alternatives)]
+        if change.path == "/container":
+            await await_container.vanished(self._work, change.props["root-dir"])
+        attempt = 1
+        while True:
+            self.wrote = True
+            try:
+                return await self._session.add(change.path, forms[0])
+            except CommandTrappedError as trap:
+                if len(forms) > 1 and _blames(trap.text, forms[0], forms[1]):
+                    forms.pop(0)
+                elif attempt < _ADD_ATTEMPTS and any(text in trap.text for text in _TRANSIENT_ADD):
+                    attempt += 1
+                    await self._work.services.clock.sleep(_ADD_PAUSE_S)
+                else:
+                    raise
+
+    async def _add_file(self, change: Add) -> None:
+        name = change.identity["name"]
+        if await read_file(self._session, name, "type") is None:
+            self.wrote = True
+            try:
+                await self._session.add("/file", change.props)
+            except CommandTrappedError as trap:
+                if "already exist" not in trap.text:
+                    raise
+        for prop, value in change.props.items():
+            if prop != "name" and await read_file(self._session, name, prop) != value:
+                raise StepFailedError(f"{change.label}: {prop} did not stay as written", code="read-back-differs")
+
+    async def _set(self, change: Set) -> None:
+        if change.path == "/file":
+            self.wrote = True
+            await self._session.set("/file", change.after, id_=change.identity["name"])
+            return
+        present = await self._find(change.path, change.identity)
+        if present is None:
+            raise StepFailedError(f"{change.label} is gone", code="changed-underway", hint="run the command again")
+        if differing(change.after, present):
+            if differing(change.before, present):
+                raise StepFailedError(
+                    f"{change.label} was changed by somebody else",
+                    code="changed-underway",
+                    hint="run the command again",
+                )
+            self.wrote = True
+            await self._session.set(change.path, change.after, id_=present.get(".id") if change.identity else None)
+            present = await self._find(change.path, change.identity)
+        self._read_back(change.label, change.after, present)
+
+    async def _remove(self, change: Remove) -> None:
+        if change.path == "/file":
+            await self._remove_file(change.identity["name"])
+            return
+        present = await self._find(change.path, change.identity)
+        if present is None:
+            return
+        self.wrote = True
+        await self._session.remove(change.path, present[".id"])
+        if await self._find(change.path, change.identity) is not None:
+            raise StepFailedError(f"{change.label} is still there after its removal", code="read-back-differs")
+
+    async def _remove_file(self, name: str) -> None:
+        if await read_file(self._session, name, "type") is not None:
+            self.wrote = True
+            await self._session.remove("/file", name)
+
+    async def _remove_container(self, change: Remove) -> None:
+        container = await self._container(change.identity["root-dir"])
+        if container is None:
+            return
+        if container.is_up or container.state is ContainerState.STOPPING:
+            await self._stop(Stop(container.root_dir, change.label, change.why))
+        self.wrote = True
+        await await_container.removed(self._work, container.root_dir)
+
+    async def _start(self, change: Start) -> None:
+        container = await self._expect(change.root_dir, change.label)
+        self._log_before = frozenset(id_ for id_, _ in await self._observer.log(container))
+        self.wrote = True
+        await await_container.started(self._work, self._observer, change.root_dir)
+
+    async def _stop(self, change: Stop) -> None:
+        self.wrote = True
+        await await_container.stopped(self._work, change.root_dir)
+
+    async def _place_key(self, change: PlaceKey) -> None:
+        source = self._work.node.auth_key
+        if source is None:
+            raise StepFailedError("the inventory names no auth key any more", code="auth-key-missing")
+        key = (await self._work.services.secrets.open(source)).reveal()
+        self.wrote = True
+        if await read_file(self._session, change.file, "type") is None:
+            await self._session.add("/file", {"name": change.file, "contents": key})
+        else:
+            await self._session.set("/file", {"contents": key}, id_=change.file)
+        if await read_file(self._session, change.file, "size") != str(len(key.encode())):
+            raise StepFailedError("the auth key's file does not have the key's length", code="read-back-differs")
+
+    async def _retire_key(self, change: RetireKey) -> None:
+        # The entrypoint deletes the file once the login succeeded; a stock image leaves that to us.
+        if await read_file(self._session, change.file, "type") is None:
+            return
+        await self._remove_file(change.file)
+        if await read_file(self._session, change.file, "type") is not None:
+            raise StepFailedError(
+                f"{change.file} is still on the router", code="auth-key-left", hint=f'/file/remove "{change.file}"'
+            )
+
+    async def _record(self, change: Record) -> None:
+        container = await self._expect(change.root_dir, change.label)
+        comment = proven(change.comment, self._release, container.image_id)
+        wanted = {"comment": comment, **change.settings}
+        if differing(wanted, container.props):
+            self.wrote = True
+            await self._session.set("/container", wanted, id_=container.id)
+            container = await self._expect(change.root_dir, change.label)
+        self._read_back(change.label, wanted, container.props)
+
+    async def _container(self, root_dir: str) -> ContainerRow | None:
+        return await await_container.find(self._session, root_dir)
+
+    async def _expect(self, root_dir: str, label: str) -> ContainerRow:
+        container = await self._container(root_dir)
+        if container is None:
+            raise StepFailedError(f"{label} is gone", code="changed-underway", hint="run the command again")
+        return container
+
+    async def _find(self, path: str, identity: Mapping[str, str]) -> Row | None:
+        if path == "/container":
+            found: Sequence[Row] = [row.props for row in await gather_containers(self._session)]
+        else:
+            found = await self._session.print(path, where=[identity] if identity else ())
+        return next((row for row in found if _is(row, identity)), None)
+
+    def _read_back(self, label: str, wanted: Mapping[str, str], present: Row | None) -> None:
+        if present is None:
+            raise StepFailedError(f"{label} was accepted and is not there", code="read-back-differs")
+        lost = {prop: value for prop, value in differing(wanted, present).items() if prop not in _UNREADABLE}
+        if lost:
+            shown = ", ".join(f"{prop} is {present.get(prop, '')!r}, not {value!r}" for prop, value in lost.items())
+            raise StepFailedError(f"{label}: {shown}", code="read-back-differs")
+
+
+def _is(row: Row, identity: Mapping[str, str]) -> bool:
+    return all(same(prop, value, row.get(prop)) for prop, value in identity.items())
+
+
+def _blames(text: str, form: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether a trap is about a property that another form writes differently."""
+    return any(prop in text for prop, value in form.items() if other.get(prop) != value)

@@ -1,0 +1,212 @@
+"""Waits for a container to reach a state, each under a deadline of the inventory's `timing:`.
+
+A command's answer proves nothing: start and stop are asynchronous, a trap may mean that the state is there
+already, and `stopped` is shown by some versions while the image is still being unpacked.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from mtts.core.errors import CommandTrappedError, StepFailedError
+from mtts.core.events import Kind
+from mtts.core.facts import ContainerRow, ContainerState, Resource
+from mtts.core.health import Evidence, Health
+from mtts.core.rows import resource
+from mtts.core.values import normalise_path
+from mtts.engine.gather import gather_containers
+from mtts.engine.observe import NodeObserver
+from mtts.engine.services import NodeWork
+from mtts.ports import RouterSession
+
+_LOG_TAIL: Final = 3
+_PROGRESS_BYTES: Final = 16 * 1024
+"""Free memory wavers by itself; less than this is no progress."""
+
+
+async def find(session: RouterSession, root_dir: str) -> ContainerRow | None:
+    """The entry of that root directory."""
+    wanted = normalise_path(root_dir)
+    return next((row for row in await gather_containers(session) if row.root_dir == wanted), None)
+
+
+async def pulled(work: NodeWork, observer: NodeObserver, root_dir: str) -> ContainerRow:
+    """Wait until the image is there; `pull-failed` with the router's words, or `pull-stalled`."""
+    timing, clock = work.router.timing, work.services.clock
+    started = progressed = clock.monotonic()
+    room = await _room(work.session)
+    while True:
+        container = await _expect(work.session, root_dir)
+        if container.is_imported:
+            return container
+        if container.state is ContainerState.FAILED:
+            said = container.about or await _log_tail(observer, container) or "it gives no reason"
+            raise StepFailedError(
+                f"the router could not pull {container.image or 'the image'}: {said}",
+                code="pull-failed",
+                hint="see /log on the router; it needs DNS, a right clock and a way to the registry",
+            )
+        now = clock.monotonic()
+        previous, room = room, await _room(work.session)
+        if any(abs(new - old) >= _PROGRESS_BYTES for new, old in zip(room, previous, strict=True)):
+            progressed = now
+        if now - started > timing.pull_s or now - progressed > timing.stall_s:
+            raise StepFailedError(
+                f"the router shows {container.label} as {container.state} after {now - started:.0f} s",
+                code="pull-stalled",
+                hint="a slow link needs more under `timing: {pull: …, stall: …}`",
+            )
+        work.tell(Kind.WAITING, f"pulling, {now - started:.0f} s")
+        await clock.sleep(timing.poll_s)
+
+
+async def started(work: NodeWork, observer: NodeObserver, root_dir: str) -> ContainerRow:
+    """Start it and wait until its process is up; `start-failed` with the router's words."""
+    container = await _expect(work.session, root_dir)
+    trap = "" if container.is_up else await _command(work.session, "/container/start", container)
+    timing, clock = work.router.timing, work.services.clock
+    deadline = clock.monotonic() + timing.healthy_s
+    while not container.is_up:
+        said = trap or container.about
+        if container.state is ContainerState.FAILED or said or clock.monotonic() > deadline:
+            said = said or await _log_tail(observer, container) or f"it is {container.state}"
+            raise StepFailedError(f"{container.label} did not start: {said}", code="start-failed")
+        await clock.sleep(timing.poll_s)
+        container = await _expect(work.session, root_dir)
+    return container
+
+
+async def stopped(work: NodeWork, root_dir: str) -> ContainerRow:
+    """Stop it and wait until it is; `stop-stuck` when it does not end in time."""
+    container = await _expect(work.session, root_dir)
+    if container.is_up:
+        await _command(work.session, "/container/stop", container)
+    timing, clock = work.router.timing, work.services.clock
+    deadline = clock.monotonic() + timing.stop_s
+    while container.is_up or container.state is ContainerState.STOPPING:
+        if clock.monotonic() > deadline:
+            raise StepFailedError(
+                f"{container.label} is still {container.state} after {timing.stop_s:g} s",
+                code="stop-stuck",
+                hint="only a reboot of the router clears a container that is stuck stopping",
+            )
+        await clock.sleep(timing.poll_s)
+        container = await _expect(work.session, root_dir)
+    return container
+
+
+async def removed(work: NodeWork, root_dir: str) -> None:
+    """Remove it and wait until the entry is gone; RouterOS answers long before that."""
+    timing, clock = work.router.timing, work.services.clock
+    deadline = clock.monotonic() + timing.stop_s
+    while (container := await find(work.session, root_dir)) is not None:
+        trap = ""
+        if container.state is not ContainerState.DELETING:
+            trap = await _trapped(partial(work.session.remove, "/container", container.id))
+        if clock.monotonic() > deadline:
+            raise StepFailedError(f"{container.label} is not gone: {trap or container.state}", code="read-back-differs")
+        await clock.sleep(timing.poll_s)
+
+
+async def vanished(work: NodeWork, root_dir: str) -> None:
+    """Wait until no entry that is being deleted holds the directory."""
+    timing, clock = work.router.timing, work.services.clock
+    deadline = clock.monotonic() + timing.stop_s
+    while (container := await find(work.session, root_dir)) is not None:
+        if container.state is not ContainerState.DELETING or clock.monotonic() > deadline:
+            raise StepFailedError(f"{root_dir} is in use by {container.label}", code="changed-underway")
+        await clock.sleep(timing.poll_s)
+
+
+async def healthy(
+    work: NodeWork, observer: NodeObserver, root_dir: str, *, since: frozenset[str] = frozenset()
+) -> Health:
+    """Wait until the node is online and has stayed so for the observation window, without a restart."""
+    timing, clock = work.router.timing, work.services.clock
+    deadline = clock.monotonic() + timing.healthy_s
+    first = await _expect(work.session, root_dir)
+    healthy_since: float | None = None
+    while True:
+        container = await _expect(work.session, root_dir)
+        if not container.is_up or container.restart_count != first.restart_count:
+            said = await _log_tail(observer, container) or container.about or "its log says nothing"
+            raise StepFailedError(f"{container.label} does not stay up: {said}", code="crash-loop")
+        health = await observer.quick(container, since=since)
+        now = clock.monotonic()
+        if health is not None and health.is_healthy and container.probe != "unhealthy":
+            healthy_since = now if healthy_since is None else healthy_since
+            if now - healthy_since >= timing.observe_s:
+                best = await _best(observer, container, health)
+                if best.is_healthy:
+                    return best
+                health, healthy_since = best, None
+        else:
+            healthy_since = None
+        if healthy_since is None and now > deadline:
+            raise _not_healthy(work, container, health)
+        work.tell(Kind.WAITING, _waiting(health, observed_s=None if healthy_since is None else now - healthy_since))
+        await clock.sleep(timing.poll_s)
+
+
+async def _best(observer: NodeObserver, container: ContainerRow, seen: Health) -> Health:
+    if seen.evidence is Evidence.STATUS:
+        return seen
+    return await observer.status(container) or seen
+
+
+def _waiting(health: Health | None, *, observed_s: float | None) -> str:
+    if observed_s is not None:
+        return f"online, observed for {observed_s:.0f} s"
+    return f"waiting for the node: {health.backend_state if health else 'nothing known yet'}"
+
+
+def _not_healthy(work: NodeWork, container: ContainerRow, health: Health | None) -> StepFailedError:
+    if health is not None and health.needs_login:
+        return StepFailedError(
+            f"node {work.node.name} says {health.backend_state}: its auth key was missing, refused or expired",
+            code="needs-login",
+            hint=f"put a fresh key where the inventory points, then: mtts login {work.router.name}",
+        )
+    if container.probe == "unhealthy":
+        return StepFailedError("RouterOS' health check says unhealthy", code="not-healthy")
+    state = health.backend_state if health else "nothing at all"
+    return StepFailedError(
+        f"node {work.node.name} says {state} after {work.router.timing.healthy_s:g} s",
+        code="not-healthy",
+        hint=f"mtts logs {work.router.name}",
+    )
+
+
+async def _expect(session: RouterSession, root_dir: str) -> ContainerRow:
+    container = await find(session, root_dir)
+    if container is None:
+        raise StepFailedError(
+            f"the container at {root_dir} is gone", code="changed-underway", hint="run the command again"
+        )
+    return container
+
+
+async def _command(session: RouterSession, path: str, container: ContainerRow) -> str:
+    """Send it and return the trap's words, if any: whether it worked is seen in the container's state."""
+    return await _trapped(partial(session.command, path, {".id": container.id}))
+
+
+async def _trapped(send: Callable[[], Awaitable[object]]) -> str:
+    try:
+        await send()
+    except CommandTrappedError as trap:
+        if trap.problem.code == "not-permitted":
+            raise
+        return trap.text
+    return ""
+
+
+async def _room(session: RouterSession) -> tuple[int, int]:
+    """Free flash and free memory: what moves while an image is pulled and unpacked."""
+    rows = await session.print("/system/resource", props=("version", "free-hdd-space", "free-memory"))
+    known: Resource | None = resource(rows[0]) if rows else None
+    return (known and known.free_flash_bytes) or 0, (known and known.free_memory_bytes) or 0
+
+
+async def _log_tail(observer: NodeObserver, container: ContainerRow) -> str:
+    return "; ".join(message for _, message in (await observer.log(container))[-_LOG_TAIL:])
