@@ -81,6 +81,15 @@ class Peer:
         await self.hear()
         await self.say(b"!done")
 
+    async def refuse_handshake(self, tls: ssl.SSLContext) -> None:
+        """Answer a client's hello with the alert that `tls` has for it, which asyncio's own servers do not send."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = tls.wrap_bio(incoming, outgoing, server_side=True)
+        incoming.write(await self._reader.read(65536))
+        with contextlib.suppress(ssl.SSLError):
+            server.do_handshake()
+        await self.emit(outgoing.read())
+
     async def stall(self) -> None:
         """Say nothing until the client leaves."""
         with contextlib.suppress(OSError):
