@@ -4,8 +4,10 @@ The running lab leaves a file that only its owner can read; `mtts lab publish` a
 there. The secret travels in a header to a loopback address and appears in no argument, message or repr.
 """
 
+import asyncio
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
@@ -17,6 +19,7 @@ from mtts.lab.images import PLATFORMS
 from mtts.lab.registry_faults import RegistryFault
 
 REPOSITORY = "team/mikrotik-tailscale"
+DEADLINE_S = 60.0
 
 
 class ControlError(Exception):
@@ -46,11 +49,10 @@ class Publication:
 def write_control_file(path: Path, control: Control) -> None:
     """Leave the way to the lab in a file of mode 0600, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # made with mode 0600
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(control), file)
-    draft.replace(path)
+    Path(draft).replace(path)
 
 
 def read_control_file(path: Path) -> Control:
@@ -83,12 +85,12 @@ async def clear_faults(control: Control) -> None:
 async def _post(control: Control, path: str, document: Any) -> dict[str, Any]:
     headers = (("Authorization", f"Bearer {control.secret}"), ("Content-Type", "application/json"))
     try:
-        async with HttpClient(user_agent="mtts-lab") as client:
+        async with asyncio.timeout(DEADLINE_S), HttpClient(user_agent="mtts-lab") as client:
             response = await client.request(
                 "POST", f"http://{control.address}{path}", headers=headers, body=json.dumps(document).encode()
             )
-    except HttpError as error:
-        raise ControlError(f"no lab answers at {control.address}: {error}") from error
+    except (HttpError, TimeoutError) as error:
+        raise ControlError(f"no lab answers at {control.address}: {error or 'no answer in time'}") from error
     if response.status != HTTPStatus.OK:
         raise ControlError(f"the lab refused: {response.body.decode(errors='replace')[:300]}")
     answer: dict[str, Any] = json.loads(response.body)

@@ -7,7 +7,7 @@ A response may be cut short on purpose, since broken transfers are what the lab 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -113,6 +113,9 @@ class HttpServer:
             try:
                 while await self._exchange(connection, reader, writer):
                     connection.start_next_cycle()
+            except asyncio.CancelledError:
+                writer.transport.abort()  # or closing would wait for a client that does not read
+                raise
             finally:
                 writer.close()
                 await writer.wait_closed()
@@ -162,7 +165,9 @@ async def _write_response(
     if response.status != HTTPStatus.NOT_MODIFIED and response.header("Content-Length") is None:
         headers.append(("Content-Length", str(len(response.body))))
     reason = HTTPStatus(response.status).phrase
-    writer.write(connection.send(h11.Response(status_code=response.status, headers=headers, reason=reason)) or b"")
+    writer.write(
+        connection.send(h11.Response(status_code=response.status, headers=_encoded(headers), reason=reason)) or b""
+    )
     if with_body:
         for piece in _pieces(response.body[: response.cut_bytes]):
             writer.write(connection.send(h11.Data(data=piece)) or b"")
@@ -177,6 +182,22 @@ async def _write_response(
 def _pieces(body: bytes) -> Iterator[bytes]:
     for start in range(0, len(body), PIECE_BYTES):
         yield body[start : start + PIECE_BYTES]
+
+
+def _split(url: str) -> tuple[str, str, int, str]:
+    """The origin, host, port and request target of a plain-http address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError as error:
+        raise HttpError("unsupported address") from error
+    if parts.scheme != "http" or not parts.hostname:
+        raise HttpError("unsupported address")
+    return parts.netloc, parts.hostname, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _decoded(event: h11.Request | h11.Response) -> Headers:
@@ -217,22 +238,14 @@ class HttpClient:
         limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Response:
         """One exchange; raises `HttpError`. A `sink` gets the body of a 200 piece by piece, which then is not kept."""
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise HttpError("unsupported address")
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        head = h11.Request(
-            method=method,
-            target=target,
-            headers=[
-                ("Host", parts.netloc),
-                ("User-Agent", self._user_agent),
-                ("Content-Length", str(len(body))),
-                *headers,
-            ],
-        )
+        origin, host, port, target = _split(url)
+        fields = [("Host", origin), ("User-Agent", self._user_agent), ("Content-Length", str(len(body))), *headers]
         try:
-            link = await self._link(parts.netloc, parts.hostname, parts.port or 80)
+            head = h11.Request(method=method, target=target, headers=_encoded(fields))
+        except (h11.LocalProtocolError, UnicodeEncodeError):
+            raise HttpError("not a valid request") from None  # the cause would repeat a header's value, a secret maybe
+        try:
+            link = await self._link(origin, host, port)
             link.writer.write(link.protocol.send(head) or b"")
             link.writer.write(link.protocol.send(h11.Data(data=body)) or b"")
             link.writer.write(link.protocol.send(h11.EndOfMessage()) or b"")
@@ -241,18 +254,18 @@ class HttpClient:
         except ConnectionRefusedError as error:
             raise HttpError("connection refused") from error
         except h11.RemoteProtocolError as error:
-            await self._drop(parts.netloc)
+            await self._drop(origin)
             raise HttpError("connection closed before the end of the answer") from error
         except OSError as error:
-            await self._drop(parts.netloc)
+            await self._drop(origin)
             raise HttpError("connection lost") from error
         except BaseException:
-            await self._drop(parts.netloc)  # half-read answers must not meet the next request
+            await self._drop(origin)  # half-read answers must not meet the next request
             raise
         if link.protocol.our_state is h11.DONE and link.protocol.their_state is h11.DONE:
             link.protocol.start_next_cycle()
         else:
-            await self._drop(parts.netloc)
+            await self._drop(origin)
         return response
 
     async def _link(self, origin: str, host: str, port: int) -> _Link:
@@ -269,7 +282,7 @@ class HttpClient:
         link = self._links.pop(origin, None)
         if link is None:
             return
-        link.writer.close()
+        link.writer.transport.abort()
         with contextlib.suppress(ConnectionError):  # the peer may have hung up first; closed is closed
             await link.writer.wait_closed()
 

@@ -90,7 +90,6 @@ class _TarList:
         self._skip_bytes = 0
         self._files: dict[str, int] = {}
         self._next_name: str | None = None
-        self._next_size: int | None = None
         self._ended = False
 
     def feed(self, content: bytes) -> None:
@@ -104,7 +103,7 @@ class _TarList:
         self._buffer.clear()
 
     def finish(self) -> Mapping[str, int]:
-        if not self._ended or self._skip_bytes:
+        if self._skip_bytes or self._buffer:
             raise LayerError("archive ends early")
         return self._files
 
@@ -126,20 +125,15 @@ class _TarList:
                 return False
             self._note(member.type, bytes(self._buffer[BLOCK_BYTES : BLOCK_BYTES + member.size]))
         else:
-            padded_bytes = self._list(member, padded_bytes)
+            self._list(member)
         del self._buffer[:BLOCK_BYTES]
         self._skip_bytes = padded_bytes
         return True
 
-    def _list(self, member: tarfile.TarInfo, padded_bytes: int) -> int:
-        name, size = self._next_name or member.name, member.size
-        if self._next_size is not None:
-            size = self._next_size
-            padded_bytes = -(-size // BLOCK_BYTES) * BLOCK_BYTES
-        self._next_name = self._next_size = None
+    def _list(self, member: tarfile.TarInfo) -> None:
+        name, self._next_name = self._next_name or member.name, None
         if not member.isdir():
-            self._files["/" + name.removeprefix("./").strip("/")] = size if member.isreg() else 0
-        return padded_bytes
+            self._files["/" + name.removeprefix("./").strip("/")] = member.size if member.isreg() else 0
 
     def _note(self, kind: bytes, content: bytes) -> None:
         if kind == tarfile.GNUTYPE_LONGNAME:
@@ -149,5 +143,3 @@ class _TarList:
                 key, _, value = record.partition(b" ")[2].partition(b"=")
                 if key == b"path":
                     self._next_name = value.decode("utf-8", "surrogateescape")
-                elif key == b"size":
-                    self._next_size = int(value)

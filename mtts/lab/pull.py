@@ -1,8 +1,8 @@
 """How a simulated router pulls an image: over HTTP, by its own choice of platform, believing digests only.
 
 Only loopback registries are ever contacted, over plain http; any other host "does not resolve", as on a router
-without the internet. Failure texts have the frame that RouterOS 7.24.4 shows, `fetch manifest failed: getting URL
-failed: auth error`; the tails of the other failures are guesses, marked as such below.
+without the internet. Failure texts have the frame that RouterOS 7.24.4 shows for a manifest, `fetch manifest failed:
+getting URL failed: auth error`; the frames of other parts and the tails of other failures are guesses after it.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from mtts.lab.http import HttpClient, HttpError, Response, Sink
+from mtts.lab.http import ANSWER_LIMIT_BYTES, HttpClient, HttpError, Response, Sink
 from mtts.lab.layer import Layer, LayerError, LayerReader
 
 INDEX_TYPES = (
@@ -37,11 +37,11 @@ PLATFORMS: Mapping[str, Sequence[tuple[str, str]]] = {
 LAYER_LIMIT_BYTES = 256 * 1024 * 1024
 REDIRECTS = 5
 
-# Guesses: no sample of these was published.
-REFUSED = "Connection refused"
-NO_PLATFORM = "no matching manifest for platform {platform}"
-DIGEST_MISMATCH = "digest mismatch"
+AUTH_ERROR = "auth error"  # seen on 7.24.4
 RESOLVING_ERROR = "resolving error"  # seen in a log of 7.24.4
+NO_CONFIG = "no config found in manifest"  # seen when an archive was not what it should be
+NO_PLATFORM = "no matching manifest for platform {platform}"  # a guess
+DIGEST_MISMATCH = "digest mismatch"  # a guess
 
 _REFERENCE = re.compile(
     r"(?P<host>[A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:]+\](?::\d+)?)/(?P<path>[a-z0-9][a-z0-9._/-]*)"
@@ -78,7 +78,7 @@ async def pull(reference: str, *, architecture: str) -> PulledImage:
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise PullError(f"invalid image reference {reference}")
-    if not _is_loopback(match["host"]):
+    if not _is_loopback(f"http://{match['host']}"):
         raise PullError(RESOLVING_ERROR)
     async with HttpClient(user_agent="mtts-lab-router") as client:
         source = _Source(client, match["host"], match["path"])
@@ -88,10 +88,12 @@ async def pull(reference: str, *, architecture: str) -> PulledImage:
         if "manifests" in document:
             index_digest = digest
             digest, document = await source.manifest(_choose(document, architecture))
+        if "config" not in document or "layers" not in document:
+            raise PullError(NO_CONFIG)
         config_digest = str(document["config"]["digest"])
         config = await source.config(config_digest)
         layers = [await source.layer(entry) for entry in document["layers"]]
-    if [layer.diff_id for layer in layers] != config["rootfs"]["diff_ids"]:
+    if [layer.diff_id for layer in layers] != config.get("rootfs", {}).get("diff_ids"):
         raise PullError(DIGEST_MISMATCH)
     files = _overlay(layers)
     return PulledImage(
@@ -165,7 +167,7 @@ class _Source:
     async def _ask(self, url: str, frame: str, accept: str, sink: Sink | None) -> Response:
         """One answer, redirects followed; the token goes to the registry's own origin only."""
         for _ in range(REDIRECTS + 1):
-            if not _is_loopback(urlsplit(url).netloc):
+            if not _is_loopback(url):
                 raise PullError(RESOLVING_ERROR)
             headers = [("Accept", accept)]
             if self.token is not None and urlsplit(url).netloc == self.host:
@@ -174,31 +176,33 @@ class _Source:
             location = response.header("Location")
             if not HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST or not location:
                 return response
-            url = urljoin(url, location)
+            try:
+                url = urljoin(url, location)
+            except ValueError as error:
+                raise PullError(frame + "bad redirect") from error
         raise PullError(frame + "too many redirects")
 
     async def _fetch_token(self, refused: Response, frame: str) -> str:
         challenge = refused.header("WWW-Authenticate") or ""
         parameters = dict(_PARAMETER.findall(challenge))
         realm = parameters.get("realm", "")
-        if not challenge.lower().startswith("bearer ") or not _is_loopback(urlsplit(realm).netloc):
-            raise PullError(frame + "auth error")
+        if not challenge.lower().startswith("bearer ") or not _is_loopback(realm):
+            raise PullError(frame + AUTH_ERROR)
         query = {"service": parameters.get("service", ""), "scope": f"repository:{self.path}:pull"}
         separator = "&" if urlsplit(realm).query else "?"
         response = await self._exchange(f"{realm}{separator}{urlencode(query)}", frame, [], None)
         if response.status != HTTPStatus.OK:
-            raise PullError(frame + "auth error")
+            raise PullError(frame + AUTH_ERROR)
         grant = _object(response.body, frame)
         token = grant.get("token") or grant.get("access_token")
         if not isinstance(token, str):
-            raise PullError(frame + "auth error")
+            raise PullError(frame + AUTH_ERROR)
         return token
 
     async def _exchange(self, url: str, frame: str, headers: Sequence[tuple[str, str]], sink: Sink | None) -> Response:
         try:
-            return await self.client.request(
-                "GET", url, headers=tuple(headers), sink=sink, limit_bytes=LAYER_LIMIT_BYTES
-            )
+            limit_bytes = ANSWER_LIMIT_BYTES if sink is None else LAYER_LIMIT_BYTES
+            return await self.client.request("GET", url, headers=tuple(headers), sink=sink, limit_bytes=limit_bytes)
         except HttpError as error:
             raise PullError(f"{frame}{error}") from error
 
@@ -235,7 +239,7 @@ def _remove(files: dict[str, int], path: str) -> None:
 
 def _refusal(status: int) -> str:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return "auth error"
+        return AUTH_ERROR
     return f"Status {status}, {HTTPStatus(status).phrase}"  # a guess, worded as /tool/fetch does
 
 
@@ -253,9 +257,9 @@ def _digest_of(body: bytes) -> str:
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
-def _is_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+def _is_loopback(url: str) -> bool:
     try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+        name = urlsplit(url).hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:  # a name, or no address at all
+        return False

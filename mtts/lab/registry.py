@@ -24,7 +24,8 @@ from mtts.lab.repository import API_VERSION, Repository, error_response, json_re
 from mtts.lab.tokens import TOKEN_LIFETIME_S, AnonymousTokens, TokenVerdict
 
 _NAME = r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
-_MANIFEST = re.compile(rf"/v2/({_NAME})/manifests/([A-Za-z0-9_][\w.-]{{0,127}}|sha256:[0-9a-f]{{64}})")
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_MANIFEST = re.compile(rf"/v2/({_NAME})/manifests/({_TAG}|sha256:[0-9a-f]{{64}})")
 _BLOB = re.compile(rf"/v2/({_NAME})/blobs/(sha256:[0-9a-f]{{64}})")
 _TAGS = re.compile(rf"/v2/({_NAME})/tags/list")
 _PULL = re.compile(rf"repository:({_NAME}):pull(?:,\w+)*")
@@ -77,7 +78,12 @@ class LabRegistry:
         return Control(self.address, self._secret)
 
     def publish(self, image: LabImage, *, repository: str = REPOSITORY, tags: Sequence[str] = ("stable",)) -> str:
-        """Take the image in and move the tags to it; returns the index digest."""
+        """Take the image in and move the tags to it; returns the index digest, or raises `ValueError` on a bad name."""
+        if not re.fullmatch(_NAME, repository):
+            raise ValueError(f"not a repository name: {repository}")
+        for tag in tags:
+            if not re.fullmatch(_TAG, tag):
+                raise ValueError(f"not a tag: {tag}")
         self._repositories.setdefault(repository, Repository(repository)).publish(image, *tags)
         return image.index_digest
 

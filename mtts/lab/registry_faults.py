@@ -5,6 +5,7 @@ answers and takes what it finds; nothing in here knows HTTP beyond status codes.
 """
 
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Literal, get_args
 
 FaultKind = Literal[
@@ -27,10 +28,11 @@ PARTS: tuple[str, ...] = get_args(Part)
 
 @dataclass(frozen=True, slots=True)
 class RegistryFault:
-    """One thing that goes wrong; `times=None` until it is cleared."""
+    """One thing that goes wrong: spares the first `after` requests, hits `times`, or all until cleared."""
 
     kind: FaultKind
     on: Part = "manifests"
+    after: int = 0
     times: int | None = None
     status: int = 500
     retry_after: str | None = None
@@ -42,6 +44,12 @@ class RegistryFault:
             raise ValueError(f"unknown fault {self.kind!r}: one of {', '.join(FAULT_KINDS)}")
         if self.on not in PARTS:
             raise ValueError(f"unknown part {self.on!r}: one of {', '.join(PARTS)}")
+        if self.times is not None and self.times < 1:
+            raise ValueError("a fault happens at least once")
+        if HTTPStatus(self.status) < HTTPStatus.BAD_REQUEST:  # which raises on numbers that are no status
+            raise ValueError(f"{self.status} is not the status of a failure")
+        if not f"{self.retry_after}{self.host}".isascii():
+            raise ValueError("headers are ASCII")
         if self.kind == "redirect" and not self.host:
             raise ValueError("a redirect needs a host to lead to")
 
@@ -65,7 +73,12 @@ class RegistryFaults:
         for place, fault in enumerate(self.active):
             if fault.kind != kind or fault.on not in {on, "any"}:
                 continue
-            if fault.times is not None:
-                self.active[place : place + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+            if fault.after:
+                self.active[place] = replace(fault, after=fault.after - 1)
+                continue
+            if fault.times == 1:
+                del self.active[place]
+            elif fault.times is not None:
+                self.active[place] = replace(fault, times=fault.times - 1)
             return fault
         return None

@@ -1,7 +1,8 @@
 """One repository of a registry and its answers: manifests by tag or digest, blobs whole or in part, tags.
 
-Answers as Docker's distribution 2.8.2 does, its strictness about `Accept` included: an index or manifest of a type
-that the client did not name is "unknown" (404), wildcards do not help. Read only; who may read is decided elsewhere.
+Answers as Docker's distribution 2.8.2 does, its strictness about `Accept` included: an index or manifest of
+a type that the client did not name is "unknown" (404), wildcards do not help. Read only; who may read is
+decided elsewhere.
 """
 
 import json
