@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from mtts.lab.reply import Category, Reply, Row, Trap
 if TYPE_CHECKING:
     from mtts.lab.device import Device
 
-Answer = Reply | Awaitable[Reply]
+Answer = Reply | Awaitable[Reply] | AsyncIterator[Row]
+"""At once, later, or row by row until it is cancelled."""
 Handler = Callable[["Call"], Answer]
 
 

@@ -61,6 +61,15 @@ class SimClock:
         self._news.set()
         return timer
 
+    async def wait(self, delay_s: float) -> None:
+        """Return when that much simulated time has passed."""
+        arrived = asyncio.get_running_loop().create_future()
+        timer = self.call_later(delay_s, lambda: arrived.set_result(None))
+        try:
+            await arrived
+        finally:
+            timer.cancel()
+
     def track(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run real input or output; time driven by hand waits for it."""
         task = asyncio.get_running_loop().create_task(work)
@@ -71,6 +80,7 @@ class SimClock:
     async def advance(self, seconds: float) -> None:
         """Move time on, with everything that falls due on the way."""
         target = self._now + seconds
+        await asyncio.sleep(0)  # others who are about to wait from the same moment get the same start
         async with self._moving:
             while True:
                 await self._landed()

@@ -8,7 +8,6 @@ answers: with an error text, never silently skipped.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<find>\[\s*/?(?:container[ /])?find\s+(?P<key>[a-z-]+)=(?P<wanted>"(?:\\.|[^"\\])*"|[^\s\]]+)\s*\])
-      | (?P<name>[A-Za-z.-]+)=(?P<quoted>"(?:\\.|[^"\\])*"|[^\s"\[\]]+|(?=\[))
+      | (?P<name>[A-Za-z.-]+)=(?P<quoted>"(?:\\.|[^"\\])*"|[^\s"\[\]{};]+|(?=\[))
       | (?P<text>"(?:\\.|[^"\\])*")
       | (?P<word>[^\s"\[\]=;{}]+)
     )""",
@@ -97,7 +96,7 @@ def _print(device: Device, path: str, caller: Caller, *, counting: bool) -> str:
     menu = path.removesuffix("/print")
     args = {"count-only": ""} if counting else {}
     answer = device.perform(Call(Command(menu, "print", args), caller))
-    if isinstance(answer, Awaitable):
+    if not isinstance(answer, Reply):
         raise Trap("cannot wait here")
     return answer.ret if answer.ret is not None else _console_table(answer)
 

@@ -73,6 +73,7 @@ class Device:
         self.boots = 0
         self.booted_at_s = clock.now
         self.log_rows: deque[Row] = deque(maxlen=LOG_LINES)
+        self.log_watchers: set[Callable[[Row], None]] = set()
         self._log_id = 0
         self._menus: dict[str, Menu] = {}
         board = build.board
@@ -84,7 +85,7 @@ class Device:
             schedule_flush=self._flush_late,
             out_of_memory=self._out_of_memory,
         )
-        self.files = FileTree(self.storage)
+        self.files = FileTree(self.storage, lambda: self.wall)
         if board.flash_trap:
             self.files.add_disk("flash")
         for slot, size_bytes in (build.usb or {}).items():
@@ -176,7 +177,10 @@ class Device:
         """Write a line into the router's log; its number."""
         self._log_id += 1
         stamp = self.wall.strftime("%Y-%m-%d %H:%M:%S")
-        self.log_rows.append({".id": f"*{self._log_id:X}", "time": stamp, "topics": topics, "message": message})
+        row = {".id": f"*{self._log_id:X}", "time": stamp, "topics": topics, "message": message}
+        self.log_rows.append(row)
+        for watcher in self.log_watchers:
+            watcher(row)
         return self._log_id
 
     # storage

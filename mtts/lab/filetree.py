@@ -6,10 +6,12 @@ files inside it are kept by the container, not here. Contents exist only for fil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-from mtts.lab.storage import NoSpaceError, Storage, on_disk_bytes
+from mtts.lab.storage import Storage, on_disk_bytes
 
 Kind = Literal["file", "directory", "disk"]
 
@@ -20,16 +22,17 @@ class FileEntry:
 
     id: int
     kind: Kind
+    modified: datetime
     contents: bytes = b""
     room_bytes: int = 0
-    modified_s: float = 0.0
 
 
 class FileTree:
     """Every file, directory and disk entry of a router."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, wall: Callable[[], datetime]) -> None:
         self._storage = storage
+        self._wall = wall
         self._last_id = 0
         self.entries: dict[str, FileEntry] = {}
 
@@ -48,7 +51,7 @@ class FileTree:
             if ancestor not in self.entries:
                 self._enter(ancestor, "directory")
 
-    def write(self, path: str, contents: bytes, *, now_s: float = 0.0) -> None:
+    def write(self, path: str, contents: bytes) -> None:
         """Create or replace a file; NoSpaceError leaves the old contents."""
         if "/" in path:
             self.make_directory(path.rpartition("/")[0])
@@ -60,7 +63,7 @@ class FileTree:
         if room == before:
             self._storage.rewritten(volume, room)
         entry = old or self._enter(path, "file")
-        entry.contents, entry.room_bytes, entry.modified_s = contents, room, now_s
+        entry.contents, entry.room_bytes, entry.modified = contents, room, self._wall()
 
     def grow(self, path: str, delta_bytes: int) -> None:
         """Change the room that an entry takes without touching contents (extraction)."""
@@ -103,8 +106,5 @@ class FileTree:
 
     def _enter(self, path: str, kind: Kind) -> FileEntry:
         self._last_id += 1
-        entry = self.entries[path] = FileEntry(self._last_id, kind)
+        entry = self.entries[path] = FileEntry(self._last_id, kind, self._wall())
         return entry
-
-
-__all__ = ["FileEntry", "FileTree", "Kind", "NoSpaceError"]

@@ -7,14 +7,14 @@ ends those that wait; a stream that cannot be read ends with `!fatal`. Faults of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING
 
 from mtts.lab.call import Answer, Call, Caller
 from mtts.lab.command import Command, parse_command
 from mtts.lab.faults import Fate
 from mtts.lab.journal import JournalEntry, is_write, mask
-from mtts.lab.reply import Category, Reply, Trap
+from mtts.lab.reply import Category, Reply, Row, Trap
 from mtts.lab.wire import Sentence, SentenceReader, WireError, encode_sentence
 
 if TYPE_CHECKING:
@@ -153,15 +153,22 @@ class Session(asyncio.Protocol):
             raise Trap(refusal)
         return self._device.perform(Call(command, caller))
 
-    async def _await(self, command: Command, entry: JournalEntry, answer: Awaitable[Reply], fate: Fate) -> None:
+    async def _await(
+        self, command: Command, entry: JournalEntry, answer: Awaitable[Reply] | AsyncIterator[Row], fate: Fate
+    ) -> None:
         try:
-            reply = await answer
+            reply = await (self._stream(command, answer) if isinstance(answer, AsyncIterator) else answer)
         except Trap as trap:
             self._trap(command, entry, trap)
         except asyncio.CancelledError:
             self._trap(command, entry, Trap("interrupted", Category.INTERRUPTED))
         else:
             self._done(command, entry, reply, fate)
+
+    async def _stream(self, command: Command, rows: AsyncIterator[Row]) -> Reply:
+        async for row in rows:
+            self._send(encode_sentence(("!re", *_tag(command), *_words(row))))
+        return Reply()
 
     def _done(self, command: Command, entry: JournalEntry, reply: Reply, fate: Fate) -> None:
         entry.took_effect = True
@@ -178,8 +185,8 @@ class Session(asyncio.Protocol):
     def _finish(self, command: Command, entry: JournalEntry, reply: Reply) -> None:
         entry.took_effect = True
         entry.reply = "done"
-        tag = () if command.tag is None else (f".tag={command.tag}",)
-        parts = [("!re", *tag, *(f"={name}={value}" for name, value in row.items())) for row in reply.rows]
+        tag = _tag(command)
+        parts = [("!re", *tag, *_words(row)) for row in reply.rows]
         if reply.listing and not reply.rows and self._device.has("empty-reply"):
             parts.append(("!empty", *tag))
         parts.append(("!done", *tag, *(() if reply.ret is None else (f"=ret={reply.ret}",))))
@@ -187,7 +194,7 @@ class Session(asyncio.Protocol):
 
     def _trap(self, command: Command, entry: JournalEntry, trap: Trap) -> None:
         entry.reply = f"trap: {trap.message}"
-        tag = () if command.tag is None else (f".tag={command.tag}",)
+        tag = _tag(command)
         category = () if trap.category is None else (f"=category={int(trap.category)}",)
         trapped = encode_sentence(("!trap", *tag, *category, f"=message={trap.message}"))
         self._send(trapped + encode_sentence(("!done", *tag)))
@@ -201,3 +208,11 @@ class Session(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(GARBAGE if self._device.faults.take_garble() else data)
+
+
+def _tag(command: Command) -> Sentence:
+    return () if command.tag is None else (f".tag={command.tag}",)
+
+
+def _words(row: Row) -> Sentence:
+    return tuple(f"={name}={value}" for name, value in row.items())

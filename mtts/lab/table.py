@@ -141,6 +141,13 @@ class Table(Menu):
             raise Trap("missing value(s) of argument(s) numbers", Category.ARGUMENT)
         return [self.find_item(part) for part in selector]
 
+    def selected_one(self, call: Call) -> Item:
+        """The one item that a command names."""
+        items = self.selected(call)
+        if not items:
+            raise no_such_item()
+        return items[0]
+
     def normalise(self, given: Mapping[str, str]) -> dict[str, str]:
         """Given values as a router stores them."""
         return {name: self.normal(name, value) for name, value in given.items() if name not in NOT_PROPERTIES}
@@ -167,7 +174,7 @@ class Table(Menu):
         return [self.view(self.find_item(part)) for part in call.command.args["from"].split(",") if part]
 
     def _get(self, call: Call) -> Reply:
-        return value_of(self.view(self.selected(call)[0]), call)
+        return value_of(self.view(self.selected_one(call)), call)
 
     def _find(self, call: Call) -> Reply:
         rows = list_rows(self.views(), call.command).rows

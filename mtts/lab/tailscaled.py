@@ -98,9 +98,6 @@ class Tailscaled:
             world.log("ipn: store: write tailscaled.state: no space left on device")
             return
         self._node = node
-        key_file = world.environment["TS_AUTHKEY"]
-        if key_file.startswith("file:"):
-            world.files.remove(world.outside(key_file.removeprefix("file:")))
         self._connect()
 
     def _connect(self) -> None:
@@ -121,6 +118,13 @@ class Tailscaled:
             return
         self._world.tailnet.connect(self._node.id)
         self._become("Running", wants_running=True)
+        self._drop_key()
+
+    def _drop_key(self) -> None:
+        """The router image's entrypoint deletes the key file once the node is up; a stock image does not."""
+        given = self._world.environment.get("TS_AUTHKEY", "")
+        if given.startswith("file:") and self._world.behaviour != "keeps-key":
+            self._world.files.remove(self._world.outside(given.removeprefix("file:")))
 
     def _become(self, state: str, *, wants_running: bool) -> None:
         wants = "true" if wants_running else "false"

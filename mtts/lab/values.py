@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_interface
 
-from mtts.lab.reply import invalid_value, no_match
+from mtts.lab.reply import Category, Trap, invalid_value, no_match
 
 BOOLEANS = {"yes": "true", "true": "true", "no": "false", "false": "false"}
 _UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -20,6 +20,17 @@ def boolean(argument: str, value: str) -> str:
     if value not in BOOLEANS:
         raise no_match(argument)
     return BOOLEANS[value]
+
+
+def whole(argument: str, value: str, low: int, high: int) -> int:
+    """A whole number between two others."""
+    try:
+        number = int(value)
+    except ValueError:
+        raise invalid_value(argument) from None
+    if not low <= number <= high:
+        raise Trap(f"value of {argument} is out of range ({low} .. {high})", Category.ARGUMENT)
+    return number
 
 
 def duration_s(argument: str, value: str) -> int:

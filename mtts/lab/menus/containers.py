@@ -191,7 +191,7 @@ class ContainerTable(Table):
         self.device.engine.start(container)
 
     def _shell(self, call: Call) -> Reply:
-        container = self.device.engine.containers[self.selected(call)[0].id]
+        container = self.device.engine.containers[self.selected_one(call).id]
         command = call.command.args.get("cmd")
         answer = self.device.quirks.shell_answer
         if command is None or answer in {"tty-trap", "unavailable"}:

@@ -10,7 +10,7 @@ from mtts.lab.filetree import FileEntry
 from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, no_such_item
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.table import value_of
-from mtts.lab.values import path_key
+from mtts.lab.values import path_key, whole
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -45,7 +45,7 @@ class FileMenu(Menu):
             row["size"] = str(len(entry.contents) or entry.room_bytes)
             if len(entry.contents) <= CONTENTS_LIMIT:
                 row["contents"] = entry.contents.decode("utf-8", "surrogateescape")
-        row["last-modified"] = self.device.wall.strftime("%Y-%m-%d %H:%M:%S")
+        row["last-modified"] = entry.modified.strftime("%Y-%m-%d %H:%M:%S")
         return row
 
     def _selected(self, call: Call) -> list[tuple[str, FileEntry]]:
@@ -95,7 +95,7 @@ class FileMenu(Menu):
         if len(contents) > CONTENTS_LIMIT:
             raise failure("contents too long")
         try:
-            self.device.files.write(path, contents, now_s=self.device.clock.now)
+            self.device.files.write(path, contents)
         except NoSpaceError:
             raise failure("no space left on device") from None
 
@@ -110,7 +110,8 @@ class FileMenu(Menu):
         contents = self.device.files.read(path_key(call.command.args.get("file", "")))
         if contents is None:
             raise no_such_item()
-        offset = int(call.command.args.get("offset", "0"))
-        size = min(int(call.command.args.get("chunk-size", str(CHUNK_LIMIT))), CHUNK_LIMIT)
+        args = call.command.args
+        offset = whole("offset", args.get("offset", "0"), 0, len(contents))
+        size = whole("chunk-size", args.get("chunk-size", str(CHUNK_LIMIT)), 1, CHUNK_LIMIT)
         chunk = contents[offset : offset + size]
         return Reply(rows=[{"data": chunk.decode("utf-8", "surrogateescape")}])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CHANNEL = "stable"
 BUILD_TIME = "2026-06-01 09:00:00"
 SHUTDOWN_DELAY_S = 1.0
+ACTIVATION_TIMEOUT_S = 300.0
 PACKAGE_BYTES = {"routeros": 13_000_000, "container": 110_000}
 FORBIDDEN = "not allowed by device-mode"
 
@@ -99,7 +100,7 @@ class Clock(Singleton):
 
 
 class DeviceMode(Singleton):
-    """`/system/device-mode`: what the person at the device has allowed."""
+    """`/system/device-mode`: what the person at the device has allowed; nobody is there to press a button."""
 
     def __init__(self, device: Device) -> None:
         stored = {
@@ -113,6 +114,11 @@ class DeviceMode(Singleton):
             "attempt-count": "0",
         }
         super().__init__(device, "/system/device-mode", stored)
+        self.verbs["update"] = lambda _: self._update()
+
+    async def _update(self) -> Reply:
+        await self.device.clock.wait(ACTIVATION_TIMEOUT_S)
+        raise Trap("update canceled")
 
     def allows(self, feature: str) -> bool:
         """Whether a feature may be used."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from mtts.lab.call import Call, Menu
+from mtts.lab.call import Answer, Call, Menu
 from mtts.lab.console import ConsoleError, run_line
 from mtts.lab.menus.system import require
-from mtts.lab.reply import Category, Reply, Trap
+from mtts.lab.reply import Category, Reply, Row, Trap
+from mtts.lab.values import whole
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
+
+
+PING_INTERVAL_S = 1.0
 
 
 class Console(Menu):
@@ -43,23 +48,27 @@ class Tool(Menu):
         super().__init__(device, "/tool")
         self.verbs = {"ping": self._ping, "fetch": self._fetch}
 
-    def _ping(self, call: Call) -> Reply:
-        count = int(call.command.args.get("count", "1"))
-        address = call.command.args.get("address", "")
-        rows = [
-            {
-                "seq": str(number),
+    def _ping(self, call: Call) -> Answer:
+        args = call.command.args
+        count = whole("count", args["count"], 1, 4_294_967_295) if "count" in args else None
+        return self._pings(args.get("address", ""), count)
+
+    async def _pings(self, address: str, count: int | None) -> AsyncIterator[Row]:
+        sent = 0
+        while count is None or sent < count:
+            sent += 1
+            yield {
+                "seq": str(sent - 1),
                 "host": address,
                 "size": "56",
                 "ttl": "64",
                 "time": "1ms",
-                "sent": str(number + 1),
-                "received": str(number + 1),
+                "sent": str(sent),
+                "received": str(sent),
                 "packet-loss": "0",
             }
-            for number in range(min(count, 100))
-        ]
-        return Reply(rows=rows)
+            if sent != count:
+                await self.device.clock.wait(PING_INTERVAL_S)
 
     def _fetch(self, _call: Call) -> Reply:
         require(self.device, "fetch")

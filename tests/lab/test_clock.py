@@ -1,0 +1,80 @@
+"""Simulated time: order, cancellation, and waiting for real input and output."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from mtts.lab.clock import SimClock
+
+
+async def test_events_happen_in_order_and_equal_moments_keep_theirs() -> None:
+    clock = SimClock()
+    seen: list[tuple[str, float]] = []
+
+    def note(name: str) -> Callable[[], None]:
+        return lambda: seen.append((name, clock.now))
+
+    for delay, name in [(2, "late"), (1, "first"), (1, "second"), (9, "never")]:
+        clock.call_later(delay, note(name))
+    await clock.advance(5)
+    assert seen == [("first", 1), ("second", 1), ("late", 2)]
+    assert clock.now == 5
+
+
+async def test_an_event_may_cause_another_within_the_same_advance() -> None:
+    clock = SimClock()
+    seen: list[float] = []
+
+    def cause_another() -> None:
+        clock.call_later(1, lambda: seen.append(clock.now))
+
+    clock.call_later(1, cause_another)
+    await clock.advance(3)
+    assert seen == [2]
+
+
+async def test_a_cancelled_event_does_not_happen() -> None:
+    clock = SimClock()
+    seen: list[int] = []
+    clock.call_later(1, lambda: seen.append(1)).cancel()
+    await clock.advance(2)
+    assert seen == []
+
+
+async def test_time_does_not_pass_real_work_in_flight() -> None:
+    clock = SimClock()
+    finished = asyncio.Event()
+    moments: list[float] = []
+
+    async def work() -> None:
+        await finished.wait()
+        moments.append(clock.now)
+        clock.call_later(1, lambda: moments.append(clock.now))
+
+    clock.track(work())
+    moving = asyncio.ensure_future(clock.advance(10))
+    await asyncio.sleep(0)
+    assert clock.now == 0
+    finished.set()
+    await moving
+    assert moments == [0, 1]
+
+
+async def test_two_who_advance_from_the_same_moment_arrive_together() -> None:
+    clock = SimClock()
+    await asyncio.gather(clock.advance(5), clock.advance(5))
+    assert clock.now == 5
+
+
+async def test_a_running_clock_makes_things_happen_by_itself() -> None:
+    clock = SimClock(speed=1000)
+    await clock.start()
+    await clock.wait(1)
+    assert clock.now >= 1
+    await clock.stop()
+
+
+async def test_the_wall_clock_follows_time_moved_by_hand() -> None:
+    clock = SimClock(epoch=datetime(2026, 11, 21, tzinfo=UTC))
+    await clock.advance(3600)
+    assert clock.wall == datetime(2026, 11, 21, 1, tzinfo=UTC)
