@@ -5,6 +5,7 @@ the session does. A connection that is closed takes at most `CLOSE_S`, whatever 
 """
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from typing import Final, Self
@@ -75,15 +76,12 @@ class Stream:
         """Say goodbye, but wait no longer than `CLOSE_S` for an answer; never raises."""
         self._writer.close()
         try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._writer.wait_closed()
-        except OSError:
-            # The other side has gone, or does not answer (TimeoutError): nothing is left to be told.
+            # The other side may have gone, or not answer (TimeoutError): nothing is left that it should know.
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._writer.wait_closed()
+        finally:
             self.abort()
-            await asyncio.sleep(0)  # the loop closes the socket in its next turn
-        except asyncio.CancelledError:
-            self.abort()
-            raise
 
 
 def _keep_alive(sock: socket.socket) -> None:

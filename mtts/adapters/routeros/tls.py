@@ -14,7 +14,7 @@ from typing import Final
 from mtts.core.errors import UnreachableError
 from mtts.core.inventory import Router, TlsMode
 
-ANONYMOUS_CIPHERS: Final = "aNULL:!eNULL:@SECLEVEL=0"
+ANONYMOUS_CIPHERS: Final = "ADH:AECDH:!eNULL:@SECLEVEL=0"
 MAKE_CERTIFICATE: Final = (
     "give api-ssl a certificate: /certificate add name=api-ssl common-name=api-ssl key-usage=tls-server "
     "days-valid=3650; /certificate sign api-ssl; /ip/service set api-ssl certificate=api-ssl disabled=no"

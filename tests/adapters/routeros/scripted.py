@@ -116,6 +116,7 @@ class ScriptedRouter:
 async def scripted(play: Play, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedRouter]:
     """A router on a free port of the loopback that lets `play` talk to every client."""
     tasks: list[asyncio.Task[None]] = []
+    writers: list[asyncio.StreamWriter] = []
     router = ScriptedRouter(port=0)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,6 +128,7 @@ async def scripted(play: Play, *, tls: ssl.SSLContext | None = None) -> AsyncIte
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         router.connections += 1
+        writers.append(writer)
         tasks.append(asyncio.create_task(serve(reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
@@ -139,6 +141,9 @@ async def scripted(play: Play, *, tls: ssl.SSLContext | None = None) -> AsyncIte
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next turn
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
@@ -185,5 +190,5 @@ def anonymous_server_context() -> ssl.SSLContext:
     """What api-ssl does without a certificate: key exchange that proves nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("aNULL:!eNULL:@SECLEVEL=0")
+    context.set_ciphers("ADH:AECDH:!eNULL:@SECLEVEL=0")
     return context

@@ -14,6 +14,8 @@ import pytest
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.routeros import stream as stream_module
 from mtts.adapters.routeros.routers import LibrouterosRouters, fetch_fingerprint
+from mtts.adapters.routeros.stream import Stream
+from mtts.adapters.routeros.tls import unverified_context
 from mtts.adapters.secrets import SecretStore
 from mtts.core.errors import (
     AuthRejectedError,
@@ -315,22 +317,31 @@ async def test_a_missing_password_contacts_nobody(routers: LibrouterosRouters) -
     assert there.connections == 0
 
 
+@pytest.mark.parametrize("cancelled", [False, True], ids=["waited-for", "cancelled"])
 async def test_a_router_that_never_says_goodbye_is_left_within_the_bound(
-    routers: LibrouterosRouters, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, *, cancelled: bool
 ) -> None:
-    monkeypatch.setattr(stream_module, "CLOSE_S", SHORT_S)
-    leave = asyncio.Event()
+    monkeypatch.setattr(stream_module, "CLOSE_S", 600 if cancelled else SHORT_S)
+    deaf, leave = asyncio.Event(), asyncio.Event()
 
     async def play(peer: Peer) -> None:
-        await peer.admit()
         peer.deafen()
+        deaf.set()
         await leave.wait()
 
     async with scripted(play, tls=certificate.server_context()) as there:
-        async with routers.session(pinned(there, certificate.fingerprint)):
-            pass
+        stream = await Stream.open("127.0.0.1", there.port, tls=unverified_context())
+        sock = stream._writer.get_extra_info("socket")
+        await deaf.wait()
+        closing = asyncio.create_task(stream.close())
+        if cancelled:
+            await asyncio.sleep(0)
+            closing.cancel()
+        await asyncio.wait([closing])
+        await asyncio.sleep(0)
+        assert closing.cancelled() == cancelled
+        assert sock.fileno() == -1
         leave.set()
-    assert there.connections == 1
 
 
 async def test_cancelling_a_connection_attempt_leaves_nothing_open(routers: LibrouterosRouters) -> None:

@@ -50,7 +50,7 @@ def emitting(octets: bytes) -> Play:
 
 
 async def test_print_sends_properties_and_queries_and_returns_text() -> None:
-    play = answering((b"!re", b"=.id=*1", b"=name=123", b"=up=yes", b"=comment=caf\xc3\xa9"), (b"!re",), (b"!done",))
+    play = answering((b"!re", b"=.id=*1", b"=name=123", b"=up=yes", "=comment=café".encode()), (b"!re",), (b"!done",))
     async with talking_to(play) as (session, router):
         rows = await session.print("/container", where=[{"name": "123"}], props=(".id", "name"))
     assert rows == [{".id": "*1", "name": "123", "up": "yes", "comment": "café"}, {}]
@@ -201,6 +201,21 @@ async def test_a_late_answer_kills_the_session_which_then_stays_dead(said: bytes
         with pytest.raises(SessionLostError, match="no full answer to /container/print"):
             await session.remove("/container", "*1")
     assert router.received == [[b"/container/print"]]
+
+
+async def test_a_lost_session_hangs_up_before_anybody_closes_it() -> None:
+    left = asyncio.Event()
+
+    async def play(peer: Peer) -> None:
+        await peer.hear()
+        await peer.stall()
+        left.set()
+
+    async with talking_to(play, command_s=SHORT_S) as (session, _):
+        with pytest.raises(SessionLostError):
+            await session.print("/container")
+        async with asyncio.timeout(10):
+            await left.wait()
 
 
 async def test_a_trickle_of_sentences_does_not_prolong_the_deadline() -> None:
