@@ -56,6 +56,17 @@ async def test_what_is_written_is_read_back_as_the_same_text(
         assert await session.print("/interface/veth") == []
 
 
+async def test_a_print_finds_the_rows_of_every_alternative(lab: Lab, routers: LibrouterosRouters) -> None:
+    there = await lab.add_router("router1")
+    async with routers.session(entry(there)) as session:
+        for name, comment in [("a", "1"), ("b", "1"), ("c", "2"), ("d", "3")]:
+            await session.add("/interface/veth", {"name": name, "comment": comment})
+        rows = await session.print(
+            "/interface/veth", where=[{"name": "b", "comment": "1"}, {"comment": "3"}, {"name": "c", "comment": "1"}]
+        )
+    assert [row["name"] for row in rows] == ["b", "d"]
+
+
 async def test_a_singleton_menu_is_set_without_an_id(lab: Lab, routers: LibrouterosRouters) -> None:
     there = await lab.add_router("router1")
     async with routers.session(entry(there)) as session:

@@ -30,6 +30,11 @@ def test_arguments_come_first_and_queries_last() -> None:
     assert words == ("=a=1", "=.proplist=.id,name", "?name=cafÃ©")
 
 
+def test_alternatives_are_joined_on_the_routers_stack() -> None:
+    words = compose({}, where=[{"a": "1", "b": "2"}, {"c": "3"}, {"d": "4", "e": "5"}])
+    assert words == ("?a=1", "?b=2", "?#&", "?c=3", "?#|", "?d=4", "?e=5", "?#&|")
+
+
 @pytest.mark.parametrize(
     ("word", "name", "value"),
     [
