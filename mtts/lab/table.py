@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mtts.lab import values
 from mtts.lab.call import Call, Handler, Menu, list_rows
 from mtts.lab.command import SPECIAL_SELECTORS
-from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, no_match, no_such_item
+from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, invalid_value, no_match, no_such_item
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -29,6 +29,8 @@ class TableSpec:
     path: str
     defaults: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Properties that have a value of their own when none is given, and never lose it."""
     booleans: frozenset[str] = frozenset({"disabled"})
     durations: frozenset[str] = frozenset()
     enums: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -206,6 +208,9 @@ class Table(Menu):
     def change(self, item: Item, changes: Mapping[str, str]) -> None:
         """Change stored values with every check."""
         checked = dict(changes)
+        for name in (*self.spec.required, *self.spec.kept):
+            if checked.get(name) == "":
+                raise invalid_value(name)
         self._check(checked, item)
         self.before_set(item, checked)
         before = dict(item.values)
@@ -214,6 +219,8 @@ class Table(Menu):
 
     def _unset(self, call: Call) -> Reply:
         names = call.command.args.get("value-name", "").split(",")
+        if set(names) & {"name", *self.spec.required, *self.spec.kept}:
+            raise no_match("value-name")
         for item in self.selected(call):
             before = dict(item.values)
             for name in names:

@@ -46,14 +46,14 @@ def verdict(device: Device, menu: str, verb: str, **args: str) -> str:
 async def test_a_version_knows_exactly_the_words_of_its_tree(version: str, lab: Lab) -> None:
     everything: dict[str, dict[str, set[str]]] = {}
     for other in VERSIONS:
-        for menu, commands in words(other).items():
-            for command, names in commands.items():
+        for menu, words_of in words(other).items():
+            for command, names in words_of.items():
                 everything.setdefault(menu, {}).setdefault(command, {"no-such-argument"}).update(names)
     router = await lab.add_router("r", version=version, tls=False)
     tree = words(version)
     counted = {"menu": 0, "word": 0, "known": 0}
-    for menu, commands in everything.items():
-        for command, candidates in commands.items():
+    for menu, candidates_of in everything.items():
+        for command, candidates in candidates_of.items():
             known = tree.get(menu, {}).get(command)
             expected = "menu" if known is None else "known"
             assert verdict(router.device, menu, command) == expected, (menu, command)

@@ -56,6 +56,7 @@ class ContainerTable(Table):
             TableSpec(
                 "/container",
                 defaults=defaults,
+                kept=("root-dir", "remote-image"),
                 booleans=BOOLEANS,
                 durations=DURATIONS,
                 enums={"restart-policy": frozenset({"no", "on-failure", "always"})},
