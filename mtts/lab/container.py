@@ -39,7 +39,7 @@ STATUS_TEXT = {
     Phase.EXTRACTING: "extracting",
     Phase.FAILED: "error",
     Phase.STOPPED: "stopped",
-    Phase.STARTING: "running",
+    Phase.STARTING: "starting",
     Phase.RUNNING: "running",
     Phase.STOPPING: "stopping",
     Phase.DELETING: "stopped",
@@ -58,6 +58,7 @@ class Container:
     image: PulledImage | None = None
     pulling: asyncio.Task[None] | None = None
     scratch: str | None = None
+    is_downloaded: bool = False
     starts_when_ready: bool = False
     replaces: PulledImage | None = None
     """The image that a repull under way replaces."""
@@ -74,6 +75,13 @@ class Container:
     def is_set(self, flag: str) -> bool:
         """Whether a yes/no property is on."""
         return self.item.values.get(flag) in {"true", "yes"}
+
+
+def status_text(container: Container) -> str:
+    """The state as versions up to 7.19 put it."""
+    if container.phase is Phase.EXTRACTING and not container.is_downloaded:
+        return "pulling"
+    return STATUS_TEXT[container.phase]
 
 
 def flags(phase: Phase, *, with_false: bool) -> dict[str, str]:

@@ -120,6 +120,10 @@ class Engine:
         holders = (one for one in self.containers.values() if one.phase in UP and veth in interfaces_of(one))
         return next(holders, None)
 
+    def leaving(self) -> list[Container]:
+        """The containers that are being removed."""
+        return [one for one in self.containers.values() if one.phase is Phase.DELETING]
+
     def root_conflict(self, root: str) -> str | None:
         """The path of a container's root directory that this one would share."""
         for other in self.containers.values():
@@ -171,6 +175,9 @@ class Engine:
         container.phase = Phase.RUNNING
         self._device.log("container,info,debug", f"{container.name}: *** started")
         self._device.storage.take_process_ram(PROCESS_RAM_BYTES)
+        if self._device.has("env-logged") and container.is_set("logging"):
+            for name, value in self.environment_of(container).items():
+                self._device.log("container,info,debug", f"{container.name}: {name}={value}"[:MESSAGE_LIMIT])
         image = self._importer.roots.get(container.root)
         present = container.root in self._device.files
         container.process = start_process(self._world(container), self._device, image if present else None)

@@ -44,6 +44,7 @@ class Importer:
         container.phase = Phase.EXTRACTING
         container.about = ""
         container.image = None
+        container.is_downloaded = False
         reference = self._reference(container)
         self._device.log("container,info,debug", f"importing remote image: {reference}")
         container.pulling = self._device.clock.track(self._pull(container, reference, self._device.boots))
@@ -96,8 +97,12 @@ class Importer:
         self._device.later(pause, lambda: self._download(container, image, steps_left - 1))
 
     def _prepare_root(self, container: Container, image: PulledImage) -> None:
+        container.is_downloaded = True
         files, root = self._device.files, container.root
         if root in files:
+            if self._device.has("root-dir-must-be-absent") and root not in self.roots:
+                self._fail(container, f"download/extract error: {self._device.quirks.root_dir_exists_text}")
+                return
             if self._device.quirks.old_root_dir == "stale" and not self._device.has("root-dir-must-be-absent"):
                 self._complete(container, image)
                 return

@@ -35,6 +35,8 @@ class Quirks:
     stop_when_down_text: str = "failure: not running"
     start_failure: Literal["about", "trap"] = "about"
     """A start that cannot work: accepted and shown in `.about`, or refused at once."""
+    deleting_holds_veth: bool = False
+    """An add on the veth of a container that is being removed is refused as if the veth did not exist."""
     root_dir_slash: Literal["by-version", "always", "never"] = "by-version"
     """Mount sources and root-dir read back with a leading slash: from 7.22, always, never."""
     root_dir_exists: Literal["trap", "failed"] = "trap"

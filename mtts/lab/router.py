@@ -16,7 +16,7 @@ from mtts.lab.journal import JournalEntry
 from mtts.lab.menus.users import policies_of
 from mtts.lab.reply import Row
 from mtts.lab.session import Session
-from mtts.lab.table import Item
+from mtts.lab.table import Item, Singleton
 from mtts.lab.tls import Certificate, anonymous, self_signed
 from mtts.lab.values import path_key
 
@@ -40,6 +40,8 @@ class LabRouter:
         self._tls = tls
         self._has_certificate = certificate
         self._servers: list[asyncio.Server] = []
+        self._deserted = asyncio.Event()
+        self._deserted.set()
 
     @property
     def faults(self) -> Faults:
@@ -63,7 +65,11 @@ class LabRouter:
         """Stop listening and cut every connection."""
         for server in self._servers:
             server.close()
+        waiting = [task for session in self.device.sessions.values() for task in session.waiting]
         self.device.drop_sessions()
+        await self._deserted.wait()
+        if waiting:
+            await asyncio.wait(waiting)
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
@@ -90,11 +96,14 @@ class LabRouter:
         """Count a connection in; its number."""
         self.connections += 1
         self.device.sessions[self.connections] = session
+        self._deserted.clear()
         return self.connections
 
     def leave(self, session: Session) -> None:
         """Forget a connection."""
         self.device.sessions.pop(session.number, None)
+        if not self.device.sessions:
+            self._deserted.set()
 
     def authenticate(self, name: str, password: str, peer: str) -> Caller | None:
         """The caller behind a name and a password, None when there is none or the API is not theirs."""
@@ -129,6 +138,14 @@ class LabRouter:
         """Take a row away by hand."""
         table = self.device.table(path)
         table.delete(table.find_item(selector))
+
+    def setting(self, path: str, name: str) -> str:
+        """One value of a menu that holds one set of values (`/system/device-mode`, `/container/config`, …)."""
+        return self.device.setting(path, name)
+
+    def change(self, path: str, **given: str) -> None:
+        """Change a menu that holds one set of values."""
+        self.device.menu_of(Singleton, path).values.update(_spelt(given))
 
     def write_file(self, path: str, contents: bytes) -> None:
         """Put a file on the router."""

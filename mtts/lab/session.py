@@ -31,7 +31,8 @@ class Session(asyncio.Protocol):
         self._device = router.device
         self._reader = SentenceReader()
         self._transport: asyncio.Transport | None = None
-        self._waiting: dict[asyncio.Future[None], str | None] = {}
+        self.waiting: dict[asyncio.Future[None], str | None] = {}
+        """Commands that are not answered yet, with their tags."""
         self.service = service
         self.number = 0
         self.since = ""
@@ -65,7 +66,7 @@ class Session(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         """Forget the client and stop whatever it waited for."""
         self._transport = None
-        for task in list(self._waiting):
+        for task in list(self.waiting):
             task.cancel()
         self._router.leave(self)
 
@@ -126,7 +127,7 @@ class Session(asyncio.Protocol):
 
     def _cancel(self, command: Command) -> None:
         wanted = command.args.get("tag")
-        for task, tag in list(self._waiting.items()):
+        for task, tag in list(self.waiting.items()):
             if wanted is None or tag == wanted:
                 task.cancel()
 
@@ -144,8 +145,8 @@ class Session(asyncio.Protocol):
             self._done(command, entry, answer, fate)
             return
         task = asyncio.ensure_future(self._await(command, entry, answer, fate))
-        self._waiting[task] = command.tag
-        task.add_done_callback(lambda ended: self._waiting.pop(ended, None) and None)
+        self.waiting[task] = command.tag
+        task.add_done_callback(lambda ended: self.waiting.pop(ended, None) and None)
 
     def _answer(self, command: Command, caller: Caller) -> Answer:
         refusal = self._device.faults.take_trap(command.path)

@@ -32,6 +32,11 @@ class Tailscaled:
         self._node: TailnetNode | None = None
         self._health: list[str] = []
 
+    @property
+    def node(self) -> TailnetNode | None:
+        """Who it is in the tailnet, None before its login."""
+        return self._node
+
     def begin(self) -> None:
         """Read the state directory and come online, or wait for a login."""
         self._world.log(f"Program starting: {self._world.image_version}")

@@ -29,6 +29,7 @@ Trait = Literal[
     "sparse-rows",
     "needs-dns",
     "queued-start",
+    "env-logged",
     "log-menu",
     "mounted-disks",
     "system-root-refused",
@@ -56,8 +57,9 @@ SINCE: dict[Trait, Version] = {
     "needs-dns": (7, 24, 0),
     "queued-start": (7, 24, 0),
     "repo": (7, 18, 0),
+    "env-logged": (7, 0, 0),
 }
-UNTIL: dict[Trait, Version] = {"repo": (7, 20, 0)}
+UNTIL: dict[Trait, Version] = {"repo": (7, 20, 0), "env-logged": (7, 24, 0)}
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 

@@ -13,7 +13,7 @@ async def test_a_container_lives_from_add_to_remove(version: str, ground: MakeGr
     await on.lay(key=on.lab.tailnet.issue_key())
     heard = await on.add()
     assert heard.ret == "*1"
-    assert await on.state() in {"extracting", "downloading/extracting"}
+    assert await on.state() in {"pulling", "downloading/extracting"}
     await on.lab.clock.advance(5)
     assert await on.state() == "stopped"
     assert (await on.print())["arch"] == "arm64"
@@ -397,3 +397,43 @@ async def test_digest_references_may_be_refused(ground: MakeGround) -> None:
     await on.lay()
     heard = await on.talker.say("/container/add", f"=remote-image=x.test/y@sha256:{'0' * 64}", "=interface=veth1")
     assert heard.trap == "invalid value for argument remote-image"
+
+
+async def test_an_old_router_tells_pulling_from_extracting(ground: MakeGround) -> None:
+    on = await ground(version="7.18.2", link_bytes_per_s=200_000)
+    await on.lay()
+    await on.add()
+    seen: list[str] = []
+    while not seen or seen[-1] != "stopped":
+        seen.append(await on.state())
+        await on.lab.clock.advance(0.05)
+    assert list(dict.fromkeys(seen)) == ["pulling", "extracting", "stopped"]
+
+
+async def test_a_directory_in_the_way_may_fail_the_extraction_instead(ground: MakeGround) -> None:
+    on = await ground(quirks=Quirks(root_dir_exists="failed"))
+    await on.lay()
+    on.router.write_file("mtts/a/old", b"left over")
+    assert (await on.add()).trap is None
+    await on.lab.clock.advance(5)
+    assert "already exists" in (await on.print())[".about"]
+    assert on.router.files()["mtts/a/old"] == b"left over"
+
+
+async def test_a_container_that_goes_away_may_hold_its_veth(ground: MakeGround) -> None:
+    on = await ground(quirks=Quirks(deleting_holds_veth=True))
+    await on.lay()
+    await on.add()
+    await on.lab.clock.advance(5)
+    await on.do("remove")
+    assert (await on.add("mtts/b")).trap == "input does not match any value of interface"
+    await on.lab.clock.advance(5)
+    assert (await on.add("mtts/b")).trap is None
+
+
+@pytest.mark.parametrize(("version", "told"), [("7.23.3", True), ("7.24", False)])
+async def test_before_7_24_the_environment_shows_in_the_log(version: str, told: bool, ground: MakeGround) -> None:
+    on = await ground(version=version)
+    await on.run()
+    messages = [row["message"] for row in on.router.device.log_rows]
+    assert any(message.endswith("TS_HOSTNAME=r1") for message in messages) is told

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from mtts.lab import values
 from mtts.lab.call import Call, Menu, list_rows
-from mtts.lab.container import STATUS_TEXT, Container, Phase, flags, image_properties
+from mtts.lab.container import Container, Phase, flags, image_properties, status_text
+from mtts.lab.engine import interfaces_of
 from mtts.lab.menus.system import require
 from mtts.lab.reply import DONE, Category, Reply, Trap, failure, invalid_value, no_match
 from mtts.lab.table import Item, Singleton, Table, TableSpec
@@ -155,6 +156,8 @@ class ContainerTable(Table):
     def _check_interfaces(self, value: str) -> None:
         veths = {item.values["name"] for item in self.device.menu_of(Table, "/interface/veth").items.values()}
         names = [name for name in value.split(",") if name]
+        if self.device.quirks.deleting_holds_veth:
+            veths -= {veth for one in self.device.engine.leaving() for veth in interfaces_of(one)}
         several = len(names) > 1 and not self.device.has("flags")
         if several or any(name not in veths for name in names):
             raise no_match("interface")
@@ -216,7 +219,7 @@ class ContainerTable(Table):
         row |= item.values
         row |= self._image_row(container)
         if not device.has("flags") or (device.quirks.status_beside_flags and not device.has("false-flags-omitted")):
-            row["status"] = STATUS_TEXT[container.phase]
+            row["status"] = status_text(container)
         if device.has("flags"):
             row |= flags(self._shown_phase(container), with_false=not device.has("false-flags-omitted"))
         if device.has("restart-count"):
