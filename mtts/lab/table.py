@@ -258,7 +258,7 @@ class Table(Menu):
 
     def _check(self, new: Mapping[str, str], current: Item | None) -> None:
         for name in self.spec.interface_properties:
-            if name in new and not self.device.has_interface(new[name]):
+            if name in new and not self.device.has_interface(new[name].removeprefix("!")):
                 raise no_match(name)
         if not any(name in new for name in self.spec.unique):
             return

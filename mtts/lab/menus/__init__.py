@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mtts.lab.call import Menu
-from mtts.lab.menus import containers, disks, files, logs, network, system, tools, users
+from mtts.lab.menus import containers, disks, files, interfaces, logs, network, system, tools, users
 from mtts.lab.table import Table
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ FACTORIES: dict[str, Factory] = {
     "/container/mounts": containers.MountTable,
     "/disk": disks.DiskTable,
     "/file": files.FileMenu,
-    "/interface/bridge": network.BridgeTable,
-    "/interface/bridge/port": network.PortTable,
-    "/interface/list": network.make_lists,
-    "/interface/list/member": network.MemberTable,
-    "/interface/veth": network.VethTable,
+    "/interface/bridge": interfaces.BridgeTable,
+    "/interface/bridge/port": interfaces.PortTable,
+    "/interface/list": interfaces.make_lists,
+    "/interface/list/member": interfaces.MemberTable,
+    "/interface/veth": interfaces.VethTable,
     "/ip/address": network.AddressTable,
     "/ip/dns": network.Dns,
     "/ip/dns/static": lambda device: Table(device, network.DNS_STATIC),

@@ -1,0 +1,218 @@
+"""Bridges, veths, bridge ports and interface lists, and how other rows refer to interfaces.
+
+A reference to a removed interface stays and is shown as `*XX`, as on routers; renaming is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mtts.lab import values
+from mtts.lab.reply import Trap, failure, no_match
+from mtts.lab.table import Item, Table, TableSpec
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
+
+INTERFACE_TAKEN = "already have interface with such name"
+REFERRING = (
+    ("/interface/bridge/port", "interface"),
+    ("/interface/bridge/port", "bridge"),
+    ("/interface/list/member", "interface"),
+    ("/ip/address", "interface"),
+    ("/ipv6/address", "interface"),
+    ("/ip/route", "gateway"),
+    ("/ip/firewall/filter", "in-interface"),
+    ("/ip/firewall/filter", "out-interface"),
+    ("/ip/firewall/nat", "in-interface"),
+    ("/ip/firewall/nat", "out-interface"),
+    ("/container", "interface"),
+)
+"""Where interface names are kept and follow a renaming."""
+
+
+class InterfaceTable(Table):
+    """Interfaces that somebody made: their names are unique among all interfaces."""
+
+    prefix = ""
+
+    def before_add(self, new: dict[str, str]) -> None:
+        """Give a name where none was asked for."""
+        number = 1
+        while "name" not in new:
+            candidate = f"{self.prefix}{number}"
+            if not self.device.has_interface(candidate):
+                new["name"] = candidate
+            number += 1
+        if self.device.has_interface(new["name"]):
+            raise failure(INTERFACE_TAKEN)
+
+    def before_set(self, item: Item, changes: dict[str, str]) -> None:
+        """Refuse a name that another interface has."""
+        name = changes.get("name", item.values["name"])
+        if name != item.values["name"] and self.device.has_interface(name):
+            raise failure(INTERFACE_TAKEN)
+
+    def after_set(self, item: Item, before: Mapping[str, str]) -> None:
+        """Follow a renaming wherever the interface is referred to."""
+        self._refer(before["name"], item.values["name"])
+
+    def after_remove(self, item: Item) -> None:
+        """Leave dangling references behind."""
+        self._refer(item.values["name"], item.ref)
+
+    def _refer(self, old: str, new: str) -> None:
+        if old == new:
+            return
+        for path, name in REFERRING:
+            for row in self.device.menu_of(Table, path).items.values():
+                if row.values.get(name) == old:
+                    row.values[name] = new
+
+
+class BridgeTable(InterfaceTable):
+    """`/interface/bridge`"""
+
+    prefix = "bridge"
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            device,
+            TableSpec(
+                "/interface/bridge",
+                defaults={
+                    "mtu": "auto",
+                    "actual-mtu": "1500",
+                    "arp": "enabled",
+                    "protocol-mode": "rstp",
+                    "vlan-filtering": "false",
+                    "running": "true",
+                    "dynamic": "false",
+                    "disabled": "false",
+                },
+                booleans=frozenset({"disabled", "vlan-filtering", "igmp-snooping", "dhcp-snooping", "auto-mac"}),
+                enums={"protocol-mode": frozenset({"mstp", "none", "rstp", "stp"})},
+            ),
+        )
+
+
+class VethTable(InterfaceTable):
+    """`/interface/veth`"""
+
+    prefix = "veth"
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            device,
+            TableSpec(
+                "/interface/veth",
+                defaults={"address": "", "gateway": "", "gateway6": "", "disabled": "false"},
+                booleans=frozenset({"disabled", "dhcp"}),
+            ),
+        )
+
+    def normal(self, name: str, value: str) -> str:
+        """Addresses must be addresses."""
+        if name == "address" and value:
+            return ",".join(values.interface_address(name, part) for part in value.split(","))
+        if name in {"gateway", "gateway6"} and value and not values.is_address(value):
+            raise Trap(f"invalid value for argument {name}")
+        return super().normal(name, value)
+
+    def before_remove(self, item: Item) -> None:
+        """A veth that a container refers to stays."""
+        name = item.values["name"]
+        for row in self.device.menu_of(Table, "/container").items.values():
+            if name in row.values.get("interface", "").split(","):
+                raise failure(f"interface {name} in use by container")
+
+    def view(self, item: Item) -> dict[str, str]:
+        """A veth runs while a container's process holds it."""
+        holder = self.device.engine.holder_of(item.values["name"])
+        return {**super().view(item), "running": "true" if holder is not None else "false"}
+
+
+class PortTable(Table):
+    """`/interface/bridge/port`"""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            device,
+            TableSpec(
+                "/interface/bridge/port",
+                defaults={
+                    "pvid": "1",
+                    "priority": "0x80",
+                    "horizon": "none",
+                    "hw": "true",
+                    "dynamic": "false",
+                    "disabled": "false",
+                },
+                required=("bridge", "interface"),
+                booleans=frozenset({"disabled", "hw", "auto-isolate", "bpdu-guard", "trusted"}),
+                unique=("interface",),
+                unique_text="device already added as bridge port",
+                interface_properties=("interface",),
+            ),
+        )
+
+    def normal(self, name: str, value: str) -> str:
+        """The bridge must be one."""
+        if name == "bridge":
+            bridges = self.device.menu_of(Table, "/interface/bridge").items.values()
+            if all(item.values["name"] != value for item in bridges):
+                raise no_match("bridge")
+        return super().normal(name, value)
+
+    def before_remove(self, item: Item) -> None:
+        """What the router made by itself, it keeps."""
+        if item.values["dynamic"] == "true":
+            raise failure("can not remove dynamic port")
+
+    def view(self, item: Item) -> dict[str, str]:
+        """A port whose interface is gone or down is inactive."""
+        inactive = not self.device.has_interface(item.values["interface"])
+        return {**super().view(item), "inactive": "true" if inactive else "false"}
+
+
+def make_lists(device: Device) -> Table:
+    """`/interface/list`, with the lists that every router has."""
+    spec = TableSpec(
+        "/interface/list",
+        defaults={"include": "", "exclude": "", "builtin": "false", "dynamic": "false"},
+        required=("name",),
+        unique=("name",),
+        unique_text="already have such list",
+    )
+    table = Table(device, spec)
+    for name in ("all", "none", "dynamic", "static"):
+        table.insert({"name": name, "builtin": "true"})
+    for name in ("WAN", "LAN"):
+        table.insert({"name": name, "comment": "defconf"})
+    return table
+
+
+class MemberTable(Table):
+    """`/interface/list/member`"""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            device,
+            TableSpec(
+                "/interface/list/member",
+                defaults={"dynamic": "false", "disabled": "false"},
+                required=("interface", "list"),
+                unique=("interface", "list"),
+                unique_text="already have such member",
+                interface_properties=("interface",),
+            ),
+        )
+
+    def normal(self, name: str, value: str) -> str:
+        """The list must exist."""
+        if name == "list":
+            lists = self.device.menu_of(Table, "/interface/list").items.values()
+            if all(item.values["name"] != value for item in lists):
+                raise no_match("list")
+        return super().normal(name, value)
