@@ -1,0 +1,75 @@
+"""A lab per test, deployments in it on request, and the marker of the exhaustive runs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from mtts.core.image import ImageRef
+from mtts.core.inventory import NodeSpec, Router, TlsMode
+from mtts.core.secret import Literal, Secret
+from mtts.lab.boards import BOARD_BY_ARCHITECTURE
+from mtts.lab.fleet import PASSWORD, Lab
+from mtts.lab.images import LabImage
+from tests.engine.fleet import HOSTNAME, REPOSITORY, Deployment, lab_image
+
+MakeDeployment = Callable[..., Awaitable[Deployment]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: every case where the default run takes some; chosen with `-m slow`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the exhaustive runs out unless `-m` says anything at all."""
+    if config.option.markexpr:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    async with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def deployment(lab: Lab) -> MakeDeployment:
+    """Makes a router in the lab and the inventory's view of it: one node that nothing was done for yet.
+
+    `image` is published as `stable`; `node` and `in_inventory` change the specification; the rest goes to the router.
+    """
+
+    async def make(
+        name: str = "router1",
+        *,
+        image: LabImage | None = None,
+        secured: bool = False,
+        node: dict[str, Any] | None = None,
+        in_inventory: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Deployment:
+        lab.registry.publish(image or lab_image(), repository=REPOSITORY)
+        arch = options.get("arch", "arm64")
+        board = options.pop("board", None)
+        router = await lab.add_router(name, board=board or BOARD_BY_ARCHITECTURE[arch], tls=secured, **options)
+        spec = NodeSpec(
+            name="tailscale",
+            image=ImageRef.parse(f"{lab.registry.address}/{REPOSITORY}:stable"),
+            hostname=HOSTNAME,
+            auth_key=Literal(Secret(lab.tailnet.issue_key())),
+        )
+        found = Router(name=name, host=router.host, username="mtts", password=Literal(Secret(PASSWORD)), nodes=(spec,))
+        made = Deployment(lab, router, found)
+        if secured:
+            made.change(port=router.tls_port, tls=TlsMode.PINNED, fingerprint=router.fingerprint)
+        else:
+            made.change(port=router.port, tls=TlsMode.OFF)
+        made.change(**(in_inventory or {}))
+        made.change_node(**(node or {}))
+        return made
+
+    return make
