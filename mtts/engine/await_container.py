@@ -96,13 +96,17 @@ async def stopped(work: NodeWork, root_dir: str) -> ContainerRow:
 
 
 async def removed(work: NodeWork, root_dir: str) -> None:
-    """Remove it and wait until the entry is gone; RouterOS answers long before that."""
+    """Remove it and wait until the entry is gone; RouterOS answers long before that.
+
+    An accepted removal is not asked for again: until 7.19 a container that is being deleted looks like a stopped one.
+    """
     timing, clock = work.router.timing, work.services.clock
     deadline = clock.monotonic() + timing.stop_s
+    is_accepted, trap = False, ""
     while (container := await find(work.session, root_dir)) is not None:
-        trap = ""
-        if container.state is not ContainerState.DELETING:
+        if not is_accepted and container.state is not ContainerState.DELETING:
             trap = await _trapped(partial(work.session.remove, "/container", container.id))
+            is_accepted = not trap
         if clock.monotonic() > deadline:
             raise StepFailedError(f"{container.label} is not gone: {trap or container.state}", code="read-back-differs")
         await clock.sleep(timing.poll_s)

@@ -33,9 +33,9 @@ class NodeObserver:
     async def quick(self, container: ContainerRow, *, since: frozenset[str] = frozenset()) -> Health | None:
         """The cheapest evidence there is: the log, else RouterOS' probe, else `tailscale status`.
 
-        Log lines whose ids are in `since` are passed over: they tell of an earlier run of the container.
+        Log lines whose keys are in `since` are passed over: they tell of an earlier run of the container.
         """
-        messages = [message for id_, message in await self.log(container) if id_ not in since]
+        messages = [message for key, message in await self.log(container) if key not in since]
         health = health_from_log(messages)
         if health is None and container.probe == "healthy":
             health = Health(Evidence.PROBE, "Running")
@@ -59,16 +59,16 @@ class NodeObserver:
         return None
 
     async def log(self, container: ContainerRow) -> list[tuple[str, str]]:
-        """The container's log as (id, message), oldest first."""
+        """The container's log as (key, message), oldest first; ids begin anew at a reboot, so a key is id and time."""
         if self._dialect.word(Term.CONTAINER_LOG):
             rows = await self._session.print(
                 "/container/log", where=[{"container": container.name}], props=(".id", "time", "message")
             )
-            return [(row.get(".id", ""), row.get("message", "")) for row in rows]
-        rows = await self._session.print("/log", props=(".id", "topics", "message"))
+            return [(_key(row), row.get("message", "")) for row in rows]
+        rows = await self._session.print("/log", props=(".id", "time", "topics", "message"))
         mine = [row for row in rows if "container" in row.get("topics", "").split(",")]
         named = [row for row in mine if container.name and row.get("message", "").startswith(container.name)]
-        return [(row.get(".id", ""), row.get("message", "")) for row in named or mine]
+        return [(_key(row), row.get("message", "")) for row in named or mine]
 
     async def _shell_directly(self, container: ContainerRow, command: str) -> str:
         rows = await self._session.command(
@@ -80,6 +80,10 @@ class NodeObserver:
         script = f"/container/shell [find where name={quote(container.name)}] cmd={quote(command)}"
         rows = await self._session.command("/execute", {"script": script, "as-string": ""}, timeout_s=_SHELL_TIMEOUT_S)
         return _text(rows)
+
+
+def _key(row: Row) -> str:
+    return f"{row.get('.id', '')} {row.get('time', '')}"
 
 
 def _text(rows: Sequence[Row]) -> str:

@@ -88,6 +88,8 @@ class Engine:
         """Take a container off the router: accepted now, gone some seconds later, its root directory with it."""
         if container.phase in UP:
             raise failure("cannot remove running container")
+        if container.phase is Phase.DELETING:
+            return
         self._importer.abandon(container)
         if container.restart is not None:
             container.restart.cancel()
@@ -141,6 +143,7 @@ class Engine:
                 container.process = None
             container.restart = None
             container.starts_when_ready = False
+            container.log.clear()  # kept in memory, as the router's own log is
             if container.phase is Phase.EXTRACTING:
                 self._importer.abandon(container)
                 container.phase = Phase.FAILED
