@@ -88,6 +88,7 @@ def check_node(
     if checks[0].level is Level.PROBLEM:
         return tuple(checks)
     checks.extend(_check_settings(node, facts))
+    checks.extend(_check_package(facts))
     if facts.preconditions is not None:
         checks.extend(_check_router(facts, facts.preconditions))
     if pulls:
@@ -106,8 +107,10 @@ def _check_settings(node: NodeSpec, facts: Facts) -> Iterator[Check]:
         )
 
 
-def _check_router(facts: Facts, known: Preconditions) -> Iterator[Check]:
-    if known.container_package is False or "/container" in facts.missing_menus:
+def _check_package(facts: Facts) -> Iterator[Check]:
+    """Without the package the menu is missing, which shows before any precondition is read."""
+    known = facts.preconditions
+    if "/container" in facts.missing_menus or (known is not None and known.container_package is False):
         yield _problem(
             "package",
             "container-package-missing",
@@ -115,8 +118,11 @@ def _check_router(facts: Facts, known: Preconditions) -> Iterator[Check]:
             "upload container-<version>-<arch>.npk to the router, or /system/package/enable container;"
             " then /system/reboot",
         )
-    else:
+    elif known is not None:
         yield Check("package", Level.OK, "container package active")
+
+
+def _check_router(facts: Facts, known: Preconditions) -> Iterator[Check]:
     if known.device_mode_container is False:
         yield _problem(
             "device-mode",
