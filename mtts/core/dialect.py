@@ -88,8 +88,11 @@ class Dialect:
     version: Version
 
     def word(self, term: Term) -> str | None:
-        """The router's word for `term`, or None where its version has none."""
-        word = None
+        """The router's word for `term`, or None where its version has none.
+
+        A version older than the table gets the oldest words: it is refused, but must be read first.
+        """
+        _, word = DIALECT[term].words[0]
         for since, spelling in DIALECT[term].words:
             if since <= self.version:
                 word = spelling
