@@ -66,9 +66,9 @@ def _network_of(container: IPv4Interface) -> NodeNetwork:
 def _standing(facts: Facts, veth: str) -> NodeNetwork | None:
     for item in facts.table("/interface/veth"):
         if item.get("name") == veth and item.tag is not None:
-            found = interfaces(item.get("address"))
-            if found:
-                return _network_of(found[0])
+            for interface in interfaces(item.get("address")):
+                if interface.network.prefixlen <= _PREFIX_LENGTH:  # a smaller one has no room for the router's end
+                    return _network_of(interface)
     return None
 
 
