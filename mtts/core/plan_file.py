@@ -39,7 +39,7 @@ def loads(text: str) -> tuple[Plan, ...]:
         if whole["schema"] != SCHEMA:
             raise UsageError(f"a plan of schema {whole['schema']!r}, not {SCHEMA}", code="plan-file-invalid")
         return tuple(_plan(entry) for entry in whole["plans"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"not a plan file: {type(error).__name__}",
             code="plan-file-invalid",
