@@ -40,7 +40,7 @@ def _sentence(kind: str, path: KeyPath, context: Mapping[str, Any], value: objec
         return "is missing"
     if kind == "too_short":
         return "names none"
-    return f"expected {_WANTED[kind]}, not {kind_of(value)}"
+    return f"expected {_WANTED.get(kind, 'something else')}, not {kind_of(value)}"
 
 
 def _unknown_key(key: str, section: type[Section]) -> str:

@@ -16,7 +16,7 @@ from mtts.adapters.inventory.complaints import did_you_mean, shown
 Read = Callable[[object], Any]
 
 _KINDS: Final[tuple[tuple[type, str], ...]] = (
-    (bool, "true or false"),
+    (bool, "a boolean"),
     (int, "a number"),
     (float, "a number"),
     (str, "text"),
@@ -49,13 +49,19 @@ def kind_of(value: object) -> str:
     return next((words for kind, words in _KINDS if isinstance(value, kind)), "nothing")
 
 
+def as_written(value: object) -> str:
+    """A YAML value as it can be quoted in a sentence: scalars themselves, what holds others by its kind."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else kind_of(value)
+
+
 def read_text(value: object) -> str:
     """Text; a number or a boolean is told to be put in quotes."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
-        written = str(value).lower() if isinstance(value, bool) else str(value)
-        raise MisfitError(f'expected text, not {kind_of(value)}: write "{written}" in quotes')
+        raise MisfitError(f'expected text, not {kind_of(value)}: write "{as_written(value)}" in quotes')
     raise MisfitError(f"expected text, not {kind_of(value)}")
 
 
@@ -90,7 +96,7 @@ def whole_number(low: int, high: int, expected: str) -> Form:
 
 def choice(words: tuple[str, ...], build: Callable[[str], Any] = str) -> Form:
     def read(value: object) -> Any:
-        text = read_text(value)
+        text = as_written(value)
         if text not in words:
             raise MisfitError(f"{shown(text)} is not one of {', '.join(words)}{did_you_mean(text, words)}")
         return build(text)

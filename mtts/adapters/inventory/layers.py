@@ -52,7 +52,7 @@ def _merge_router(file: InventoryFile, name: str, router: RouterSection) -> Merg
     nodes = {}
     for node, own in (router.nodes or {DEFAULT_NODE: None}).items():
         hostname = name if node == DEFAULT_NODE else node
-        nodes[node] = {"hostname": hostname} | merge((*shared, own))
+        nodes[node] = {"hostname": hostname, **merge((*shared, own))}
     return MergedRouter(name, merge(layers), nodes)
 
 

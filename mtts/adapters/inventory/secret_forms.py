@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from mtts.adapters.inventory.complaints import did_you_mean, dotted
+from mtts.adapters.inventory.complaints import did_you_mean
 from mtts.adapters.inventory.form import Form, MisfitError, Read, kind_of
 from mtts.core.secret import FromCommand, FromEnv, FromFile, FromKeyring, Literal, Secret, SecretSource
 
@@ -74,8 +74,8 @@ def _secret(value: object) -> SecretSource:
     if len(value) != 1:
         raise MisfitError(f"expected exactly one of {', '.join(_PLACES)}")
     (place, argument), *_ = value.items()
-    if place not in _PLACES:
-        raise MisfitError(f"{dotted((place,))} is not one of {', '.join(_PLACES)}{did_you_mean(place, tuple(_PLACES))}")
+    if place not in _PLACES:  # not shown: {hunter2} is a mapping too
+        raise MisfitError(f"expected one of {', '.join(_PLACES)}{did_you_mean(place, tuple(_PLACES))}")
     return _PLACES[place][0](argument)  # type: ignore[no-any-return]  # Read is loose for pydantic's sake
 
 

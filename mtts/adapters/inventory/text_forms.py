@@ -116,13 +116,13 @@ _LONGEST_HOST: Final = 253
 
 def _host(value: object) -> str:
     text = read_text(value)
+    hint = "; the port goes in port:" if re.fullmatch(r"[^:]+:[0-9]+", text) else ""
     if re.fullmatch(r"[0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(?:%[A-Za-z0-9._-]+)?", text):
         try:
             return str(ip_address(text))
         except ValueError:
-            raise MisfitError(f"{shown(text)} is not an IP address") from None
+            raise MisfitError(f"{shown(text)} is not an IP address{hint}") from None
     if len(text) > _LONGEST_HOST or not all(_HOST_LABEL.fullmatch(label) for label in text.split(".")):
-        hint = "; the port goes in port:" if re.fullmatch(r"[^:]+:[0-9]+", text) else ""
         raise MisfitError(f"{shown(text)} is not a host name or an IP address{hint}")
     return text
 

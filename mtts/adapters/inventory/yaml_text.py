@@ -34,21 +34,24 @@ _BOOLEANS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "F
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _REAL: Final = re.compile(r"[-+]?(?:\.[0-9]{1,18}|[0-9]{1,18}\.[0-9]{0,18})(?:[eE][-+]?[0-9]{1,2})?")
 _UNSPEAKABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
+_QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_HARMLESS: Final = re.compile(r".?.?|<[a-z ]+>")
 _NO_ALIASES: Final = (
-    "anchors and aliases (& and *) are not used in inventories: put what is shared in defaults or groups;"
-    " text that begins with such a character goes in quotes"
+    "anchors (&) and aliases (*) are not used in inventories; what is shared goes in defaults or groups,"
+    " text that begins so in quotes"
 )
-_NO_TAGS: Final = "tags (!) are not used in inventories; text that begins with ! goes in quotes"
+_NO_TAGS: Final = "tags (!) are not used in inventories; text that begins so goes in quotes"
 
 
 @dataclass(frozen=True, slots=True)
 class ScalarPlace:
-    """Where a scalar stands in the text, for those who edit it."""
+    """Where a key and its scalar stand in the text, as offsets, for those who edit it."""
 
     key_column: int
+    key_end: int
     start: int
     end: int
+    """Equal to `start` where nothing is written after the key."""
     is_in_flow: bool
 
 
@@ -110,17 +113,15 @@ class _Builder:
                     return
             elif isinstance(event, NodeEvent):
                 try:
-                    self._document.value = self.read(event, (), 0, is_in_flow=False, key_column=0)
+                    self._document.value = self.read(event, (), 0, is_in_flow=False)
                 except _TooDeep:
                     self._complain((), event, f"something is nested more than {_DEEPEST} levels deep")
                     return
 
-    def read(self, event: NodeEvent, path: KeyPath, depth: int, *, is_in_flow: bool, key_column: int) -> object:
+    def read(self, event: NodeEvent, path: KeyPath, depth: int, *, is_in_flow: bool) -> object:
         """Read the value that `event` begins."""
         self._judge(event, path)
         if isinstance(event, ScalarEvent):
-            mark = event.start_mark
-            self._document.scalars[path] = ScalarPlace(key_column, mark.index, event.end_mark.index, is_in_flow)
             return self._scalar(event)
         if isinstance(event, AliasEvent):
             return None
@@ -139,7 +140,7 @@ class _Builder:
                 break
             here = (*path, len(items))
             self._document.lines[here] = event.start_mark.line + 1
-            items.append(self.read(event, here, depth, is_in_flow=is_in_flow, key_column=event.start_mark.column))
+            items.append(self.read(event, here, depth, is_in_flow=is_in_flow))
         return items
 
     def _mapping(self, path: KeyPath, depth: int, *, is_in_flow: bool) -> dict[str, object]:
@@ -152,25 +153,26 @@ class _Builder:
                 self._skip(key, depth)
                 self._skip(next(self._events), depth)
                 continue
-            here = (*path, key.value)
+            name = _speakable(key.value)
+            here = (*path, name)
             self._judge(key, here)
-            value_event = next(self._events)
-            if key.value in pairs:
+            value = next(self._events)
+            if name in pairs:
                 first = self._document.lines[here]
                 self._complain(here, key, f"this key is written twice, first on line {first}")
-                self._skip(value_event, depth)
+                self._skip(value, depth)
                 continue
             self._document.lines[here] = key.start_mark.line + 1
-            pairs[key.value] = self.read(
-                value_event, here, depth, is_in_flow=is_in_flow, key_column=key.start_mark.column
-            )
+            if isinstance(value, ScalarEvent):
+                self._document.scalars[here] = _place(key, value, is_in_flow=is_in_flow)
+            pairs[name] = self.read(value, here, depth, is_in_flow=is_in_flow)
         return pairs
 
     def _skip(self, event: NodeEvent, depth: int) -> None:
-        _Builder(Document(), self._events).read(event, (), depth, is_in_flow=False, key_column=0)
+        _Builder(Document(), self._events).read(event, (), depth, is_in_flow=False)
 
     def _scalar(self, event: ScalarEvent) -> object:
-        text: str = event.value
+        text = _speakable(event.value)
         if not event.implicit[0]:
             return text
         if text in _NULL:
@@ -194,6 +196,24 @@ class _Builder:
         self._document.complain(path, text, line=event.start_mark.line + 1)
 
 
+def _place(key: ScalarEvent, value: ScalarEvent, *, is_in_flow: bool) -> ScalarPlace:
+    return ScalarPlace(
+        key_column=key.start_mark.column,
+        key_end=key.end_mark.index,
+        start=value.start_mark.index,
+        end=value.end_mark.index,
+        is_in_flow=is_in_flow,
+    )
+
+
+def _speakable(text: str) -> str:
+    return _UNSPEAKABLE.sub("\ufffd", text)
+
+
 def _without_text(error: MarkedYAMLError) -> str:
     """The parser's own words, without what they quote from the file: it may be part of a secret."""
-    return _QUOTED.sub("(something)", error.problem or "unreadable").replace("\n", " ")
+
+    def censored(quoted: re.Match[str]) -> str:
+        return quoted[0] if _HARMLESS.fullmatch(quoted[1] or quoted[2] or "") else "(not shown)"
+
+    return _QUOTED.sub(censored, error.problem or "unreadable").replace("\n", " ")
