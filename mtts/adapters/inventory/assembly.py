@@ -3,6 +3,7 @@
 Asks nothing and refuses nothing: consistency.py has found every required key before.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,4 @@ def _resolved(key: str, value: Any, directory: Path) -> Any:
 
 
 def _absolute(path: str, directory: Path) -> str:
-    home, slash, rest = path.partition("/")
-    is_home = home == "~" and bool(slash)
-    return str(Path.home() / rest if is_home else directory / path)
+    return str(directory / os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises where there is no home

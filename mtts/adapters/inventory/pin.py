@@ -68,8 +68,8 @@ def _differs_only_there(before: Document, after: Document, router: str, fingerpr
 
 
 def _replace(target: Path, text: str) -> None:
-    status = target.stat()
     try:
+        status = target.stat()
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path

@@ -3,6 +3,7 @@
 Looks only; what the file holds, and whether a file that was named exists at all, is the loader's.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ def find_inventory(explicit: str | None, environ: Mapping[str, str]) -> Path:
         return Path(named)
     usual = (Path(FILE_NAME), _configuration(environ) / "mtts" / FILE_NAME)
     for place in usual:
-        if place.exists():
+        if os.path.exists(place):  # noqa: PTH110 - Path.exists raises where a directory is closed to us
             return place
     raise UsageError(
         f"no inventory: none was named with -i or ${VARIABLE}, and neither {' nor '.join(map(str, usual))} exists",
@@ -36,4 +37,4 @@ def find_inventory(explicit: str | None, environ: Mapping[str, str]) -> Path:
 def _configuration(environ: Mapping[str, str]) -> Path:
     # The XDG specification has relative paths ignored.
     configured = Path(environ.get("XDG_CONFIG_HOME", ""))
-    return configured if configured.is_absolute() else Path(environ.get("HOME") or Path.home()) / ".config"
+    return configured if configured.is_absolute() else Path(environ.get("HOME") or "~") / ".config"

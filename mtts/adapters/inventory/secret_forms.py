@@ -15,7 +15,7 @@ from mtts.core.secret import FromCommand, FromEnv, FromFile, FromKeyring, Litera
 _LINE: Final = re.compile(r"[^\u0000-\u001f\u007f-\u009f]+")
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _KEYRING: Final = r"[^\u0000-\u001f\u007f-\u009f]+/[^/\u0000-\u001f\u007f-\u009f]+"
-_KEYS_OF_NODE: Final = frozenset({"TS_AUTHKEY", "TS_AUTH_KEY", "TAILSCALE_KEY", "TS_CLIENT_SECRET", "TS_ID_TOKEN"})
+_SECRET_VARIABLES: Final = frozenset({"TS_AUTHKEY", "TS_AUTH_KEY", "TAILSCALE_KEY", "TS_CLIENT_SECRET", "TS_ID_TOKEN"})
 _SECRET_FLAGS: Final = frozenset({"auth-key", "authkey", "client-secret", "id-token"})
 _FLAG_KEYS: Final[Mapping[str, str]] = {
     "accept-dns": "accept_dns",
@@ -97,10 +97,23 @@ Password = Annotated[SecretSource, Form(_secret, _secret_schema({"type": "string
 AuthKey = Annotated[SecretSource, Form(_auth_key, _secret_schema({"type": "string", "minLength": 1}))]
 
 
+_OWN_VARIABLES: Final[Mapping[str, str]] = {
+    "TS_ACCEPT_DNS": "has a key of its own: use accept_dns",
+    "TS_EXTRA_ARGS": "has a key of its own: use extra_args",
+    "TS_HOSTNAME": "has a key of its own: use hostname",
+    "TS_ROUTES": "has a key of its own: use advertise_routes",
+    "TS_SERVE_CONFIG": "has a key of its own: use serve",
+    "TS_SOCKET": "is mtts' to set",
+    "TS_STATE_DIR": "is mtts' to set: the node's identity lies there",
+}
+
+
 def _variable(value: object) -> str:
     text = str(value)
-    if text in _KEYS_OF_NODE:
+    if text in _SECRET_VARIABLES:
         raise MisfitError("an auth key does not go into env, which the router shows to everyone: use auth_key")
+    if text in _OWN_VARIABLES:
+        raise MisfitError(_OWN_VARIABLES[text])
     if not re.fullmatch(_VARIABLE, text):
         raise MisfitError("is not the name of an environment variable (letters, digits and _)")
     return text
@@ -114,8 +127,9 @@ def _env_value(value: object) -> str:
     return value
 
 
-_NO_KEYS: Final = f"^(?!(?:{'|'.join(sorted(_KEYS_OF_NODE))})$){_VARIABLE}$"
-Variable = Annotated[str, Form(_variable, {"type": "string", "pattern": _NO_KEYS})]
+_REFUSED: Final = "|".join(sorted(_SECRET_VARIABLES | _OWN_VARIABLES.keys()))
+_ALLOWED_VARIABLE: Final = f"^(?!(?:{_REFUSED})$){_VARIABLE}$"
+Variable = Annotated[str, Form(_variable, {"type": "string", "pattern": _ALLOWED_VARIABLE})]
 EnvValue = Annotated[str, Form(_env_value, {"type": "string", "pattern": f"^(?:{_LINE.pattern})?$"})]
 
 
@@ -134,5 +148,5 @@ def _extra_arg(value: object) -> str:
 
 
 _WORD: Final = r"[^\s\u0000-\u001f\u007f-\u009f]+"
-_NO_FLAGS: Final = f"^(?!--?(?:{'|'.join(sorted(_SECRET_FLAGS | _FLAG_KEYS.keys()))})(?:=|$)){_WORD}$"
-ExtraArg = Annotated[str, Form(_extra_arg, {"type": "string", "pattern": _NO_FLAGS})]
+_ALLOWED_ARG: Final = f"^(?!--?(?:{'|'.join(sorted(_SECRET_FLAGS | _FLAG_KEYS.keys()))})(?:=|$)){_WORD}$"
+ExtraArg = Annotated[str, Form(_extra_arg, {"type": "string", "pattern": _ALLOWED_ARG})]

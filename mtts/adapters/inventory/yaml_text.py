@@ -15,7 +15,6 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
-    AliasEvent,
     CollectionStartEvent,
     DocumentStartEvent,
     Event,
@@ -123,11 +122,10 @@ class _Builder:
         self._judge(event, path)
         if isinstance(event, ScalarEvent):
             return self._scalar(event)
-        if isinstance(event, AliasEvent):
-            return None
+        if not isinstance(event, CollectionStartEvent):
+            return None  # an alias, of which `_judge` has complained
         if depth >= _DEEPEST:
             raise _TooDeep
-        assert isinstance(event, CollectionStartEvent)  # noqa: S101 - narrows the last kind of node event
         inside_flow = is_in_flow or bool(event.flow_style)
         if isinstance(event, MappingStartEvent):
             return self._mapping(path, depth + 1, is_in_flow=inside_flow)

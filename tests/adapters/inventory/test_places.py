@@ -50,3 +50,8 @@ def test_all_places_are_named_when_none_has_it(home: Path) -> None:
     for place in ("-i", "$MTTS_INVENTORY", "inventory.yaml", str(home / ".config" / "mtts" / "inventory.yaml")):
         assert place in problem.message
     assert "mtts init" in problem.hint
+
+
+def test_without_a_home_there_is_no_inventory_rather_than_a_fault(home: Path) -> None:
+    with pytest.raises(UsageError, match="no inventory"):
+        find_inventory(None, {})
