@@ -5,9 +5,10 @@ already (our own, from an earlier run) is kept.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import islice
 
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts, Item
@@ -33,13 +34,21 @@ def choose_network(
         wanted = _network_of(node.address)
         taken = next((item for network, item in occupied if network.overlaps(wanted.container.network)), None)
         return wanted if taken is None else _occupied(str(node.address), taken)
-    standing = _standing(facts, veth)
-    if standing is not None:
-        return standing
     subnets = 2 ** (_PREFIX_LENGTH - pool.prefixlen)
     start = int.from_bytes(hashlib.sha256(node.hostname.encode()).digest()[:8], "big") % subnets
     base = int(pool.network_address)
     size = 2 ** (32 - _PREFIX_LENGTH)
+
+    def steps(network: NodeNetwork) -> int:
+        """How far the probing goes to get there."""
+        subnet = network.container.network
+        if subnet.prefixlen != _PREFIX_LENGTH or not subnet.subnet_of(pool):
+            return subnets
+        return ((int(subnet.network_address) - base) // size - start) % subnets
+
+    standing = min(_standing(facts, node.name, veth), key=steps, default=None)
+    if standing is not None:
+        return standing
     for step in range(subnets):
         subnet = IPv4Network((base + ((start + step) % subnets) * size, _PREFIX_LENGTH))
         if not any(network.overlaps(subnet) for network, _ in occupied):
@@ -63,13 +72,18 @@ def _network_of(container: IPv4Interface) -> NodeNetwork:
     return NodeNetwork(container, IPv4Interface((int(IPv4Address(first)), container.network.prefixlen)))
 
 
-def _standing(facts: Facts, veth: str) -> NodeNetwork | None:
+def _standing(facts: Facts, node: str, veth: str) -> Iterator[NodeNetwork]:
+    """The node's network by each of its ends; they differ where somebody changed one by hand."""
     for item in facts.table("/interface/veth"):
         if item.get("name") == veth and item.tag is not None:
+            # One smaller than that has no room for the router's end.
+            roomy = (end for end in interfaces(item.get("address")) if end.network.prefixlen <= _PREFIX_LENGTH)
+            yield from map(_network_of, islice(roomy, 1))
+    for item in facts.table("/ip/address"):
+        if item.tag is not None and item.tag.node == node:
             for interface in interfaces(item.get("address")):
-                if interface.network.prefixlen <= _PREFIX_LENGTH:  # a smaller one has no room for the router's end
-                    return _network_of(interface)
-    return None
+                if interface.network.prefixlen == _PREFIX_LENGTH:  # a larger one does not tell where the other end is
+                    yield _network_of(_network_of(interface).gateway)
 
 
 def _foreign_networks(facts: Facts, node: str) -> Iterable[tuple[IPv4Network, Item]]:
