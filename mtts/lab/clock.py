@@ -40,6 +40,7 @@ class SimClock:
         self._events: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._in_flight: set[asyncio.Task[Any]] = set()
+        self._mistakes: list[BaseException] = []
         self._moving = asyncio.Lock()
         self._news = asyncio.Event()
         self._driver: asyncio.Task[None] | None = None
@@ -74,7 +75,7 @@ class SimClock:
         """Run real input or output; time driven by hand waits for it."""
         task = asyncio.get_running_loop().create_task(work)
         self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
+        task.add_done_callback(self._landed_one)
         return task
 
     async def advance(self, seconds: float) -> None:
@@ -98,10 +99,14 @@ class SimClock:
             self._driver = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """End the driver and whatever is in flight."""
-        for task in [*self._in_flight, *([self._driver] if self._driver else [])]:
+        """End the driver and whatever is in flight; a mistake that one of them died of is raised."""
+        tasks = [*self._in_flight, *([self._driver] if self._driver else [])]
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+        self._raise_mistake()
 
     def _real_now(self) -> float:
         return (asyncio.get_running_loop().time() - self._began) * (self._speed or 1.0)
@@ -109,6 +114,16 @@ class SimClock:
     async def _landed(self) -> None:
         while self._in_flight:
             await asyncio.wait(set(self._in_flight))
+        self._raise_mistake()
+
+    def _landed_one(self, task: asyncio.Task[Any]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._mistakes.append(error)
+
+    def _raise_mistake(self) -> None:
+        if self._mistakes:
+            raise self._mistakes.pop(0)
 
     async def _run(self) -> None:
         speed = self._speed or 1.0
@@ -116,7 +131,10 @@ class SimClock:
             self._news.clear()
             while self._events and self._events[0][0] <= self.now:
                 _, _, timer = heapq.heappop(self._events)
-                self._happen(timer)
+                try:
+                    self._happen(timer)
+                except Exception as error:  # noqa: BLE001 - the other routers live on; `stop` raises it
+                    self._mistakes.append(error)
             pause = (self._events[0][0] - self.now) / speed if self._events else None
             try:
                 async with asyncio.timeout(pause):

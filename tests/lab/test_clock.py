@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from mtts.lab.clock import SimClock
 
 
@@ -58,6 +60,32 @@ async def test_time_does_not_pass_real_work_in_flight() -> None:
     finished.set()
     await moving
     assert moments == [0, 1]
+
+
+async def test_a_mistake_in_real_work_is_not_lost() -> None:
+    clock = SimClock()
+
+    async def blunder() -> None:
+        raise LookupError("oops")
+
+    clock.track(blunder())
+    with pytest.raises(LookupError, match="oops"):
+        await clock.advance(1)
+
+
+async def test_a_mistake_in_a_running_clock_s_event_shows_at_its_end() -> None:
+    clock = SimClock(speed=1000)
+    await clock.start()
+
+    def blunder() -> None:
+        raise LookupError("oops")
+
+    done = asyncio.ensure_future(clock.wait(0))
+    await asyncio.sleep(0)
+    clock.call_later(0, blunder)
+    await done
+    with pytest.raises(LookupError, match="oops"):
+        await clock.stop()
 
 
 async def test_two_who_advance_from_the_same_moment_arrive_together() -> None:
