@@ -101,6 +101,8 @@ class Engine:
         """Pull and extract again in place, around a stop and a start where the container was up."""
         if container.phase is Phase.EXTRACTING:
             raise Trap(self._device.quirks.extracting_text)
+        if container.phase is Phase.DELETING:
+            raise failure("container is not ready")
         was_up = container.phase in {Phase.STARTING, Phase.RUNNING}
         if was_up:
             container.phase = Phase.STOPPING
@@ -121,6 +123,14 @@ class Engine:
         """The container whose process holds an interface."""
         holders = (one for one in self.containers.values() if one.phase in UP and veth in interfaces_of(one))
         return next(holders, None)
+
+    def _is_taken(self, veth: str, wanting: Container) -> bool:
+        """Whether another process holds an interface; two that are starting race, and the first one wins."""
+        return any(
+            one.phase in {Phase.RUNNING, Phase.STOPPING} and veth in interfaces_of(one)
+            for one in self.containers.values()
+            if one is not wanting
+        )
 
     def leaving(self) -> list[Container]:
         """The containers that are being removed."""
@@ -191,8 +201,7 @@ class Engine:
         for veth in interfaces_of(container):
             if not self._device.has_interface(veth):
                 return "could not acquire interface: no device"
-            holder = self.holder_of(veth)
-            if holder is not None and holder is not container:
+            if self._is_taken(veth, container):
                 return "could not acquire interface"
         if not (values.get("cmd") or values.get("entrypoint") or self._image_gives_command(container)):
             return "start failed: no command specified, set cmd or entrypoint"

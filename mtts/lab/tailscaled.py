@@ -68,7 +68,7 @@ class Tailscaled:
             return f"sh: {program}: not found"
         words = [word for word in rest if not word.startswith("--socket")]
         match words:
-            case ["status", "--json"] | ["status", "--json", "--peers=false"]:
+            case ["status", *flags] if "--json" in flags:
                 return json.dumps(self._status(), indent=2)
             case ["version"]:
                 return self._world.image_version

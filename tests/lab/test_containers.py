@@ -230,6 +230,22 @@ async def test_two_containers_share_a_veth_but_only_one_runs(ground: MakeGround)
     assert on.lab.tailnet.fights == 0
 
 
+@pytest.mark.parametrize("first", [1, 2])
+async def test_of_two_that_start_at_once_on_a_veth_one_runs(first: int, ground: MakeGround) -> None:
+    on = await ground()
+    await on.lay(key=on.lab.tailnet.issue_key())
+    await on.add("mtts/a", "=name=a")
+    await on.add("mtts/b", "=name=b")
+    await on.lab.clock.advance(5)
+    await on.do("start", first)
+    await on.lab.clock.advance(0.1)
+    await on.do("start", 3 - first)
+    await on.lab.clock.advance(10)
+    assert await on.state(first - 1) == "running"
+    assert await on.state(2 - first) == "stopped"
+    assert on.lab.tailnet.fights == 0
+
+
 async def test_a_start_that_cannot_work_may_be_refused_at_once(ground: MakeGround) -> None:
     on = await ground(quirks=Quirks(start_failure="trap"))
     await on.run()
