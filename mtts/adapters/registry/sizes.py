@@ -68,7 +68,7 @@ class RootTree:
 
     def add_layer(self, file: IO[bytes], media_type: str, diff_id: Digest) -> None:
         """Lay a layer over what is there; raises MalformedError unless it is the archive that it should be."""
-        unpack = gzip.GzipFile(fileobj=file).read if media_type in GZIP_LAYERS else file.read
+        unpack = gzip.GzipFile(fileobj=file, mode="rb").read if media_type in GZIP_LAYERS else file.read
         metered = _Metered(unpack, diff_id.algorithm)
         try:
             with tarfile.open(fileobj=metered, mode="r|") as archive:
@@ -137,7 +137,7 @@ class _Metered(io.BufferedIOBase):
 
 
 def _absolute(name: str) -> str:
-    return posixpath.normpath(f"/{name}")
+    return posixpath.normpath("/" + name.lstrip("/"))
 
 
 def _parents(path: str) -> list[str]:

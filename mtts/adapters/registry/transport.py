@@ -20,7 +20,7 @@ from tenacity import (
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
     wait_random,
 )
 
@@ -42,10 +42,11 @@ DOWNLOAD_S: Final = 900
 
 # Docker Hub's API does not live at its name.
 _API_HOSTS: Final[Mapping[str, str]] = {DOCKER_HUB: "registry-1.docker.io"}
+_LONGEST_CHAIN: Final = 8
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT: Final = httpx.Timeout(30, connect=10, pool=None)
-_BACKOFF: Final = wait_exponential_jitter(initial=0.5, max=8, jitter=1)
 _SPREAD: Final = wait_random(0, 1)
+_BACKOFF: Final = wait_exponential(multiplier=0.5, max=8) + _SPREAD
 
 # What broke, most special first; the sentence goes on with the registry's or the store's host.
 _FAULTS: Final[tuple[tuple[type[httpx.HTTPError], str], ...]] = (
@@ -256,6 +257,8 @@ def _fault(error: httpx.RequestError, host: str) -> RegistryError:
 
 
 def _tls_cause(error: BaseException | None) -> ssl.SSLError | None:
-    while error is not None and not isinstance(error, ssl.SSLError):
+    for _ in range(_LONGEST_CHAIN):  # nothing forbids an exception to be its own cause
+        if error is None or isinstance(error, ssl.SSLError):
+            return error
         error = error.__cause__ or error.__context__
-    return error
+    return None
