@@ -13,6 +13,7 @@ from mtts.lab.behaviours import PROCESS_RAM_BYTES, start_process
 from mtts.lab.container import UP, Container, Phase
 from mtts.lab.importing import Importer, Puller
 from mtts.lab.process import World
+from mtts.lab.pull import PulledImage
 from mtts.lab.reply import Trap, failure
 from mtts.lab.table import Item, Table
 from mtts.lab.values import duration_s, path_key
@@ -296,7 +297,7 @@ class Engine:
         image = self._importer.roots.get(container.root, container.image)
         labels = image.config.get("config", {}).get("Labels") or {} if image is not None else {}
         return World(
-            environment=self.environment_of(container),
+            environment={**_image_environment(image), **self.environment_of(container)},
             mounts=mounts,
             root=container.root,
             image_version=labels.get("org.opencontainers.image.version", ""),
@@ -346,3 +347,8 @@ class Engine:
 def interfaces_of(container: Container) -> tuple[str, ...]:
     """The interfaces that a container is to have."""
     return tuple(name for name in container.item.values.get("interface", "").split(",") if name)
+
+
+def _image_environment(image: PulledImage | None) -> dict[str, str]:
+    lines = image.config.get("config", {}).get("Env") or () if image is not None else ()
+    return dict(line.partition("=")[::2] for line in lines)

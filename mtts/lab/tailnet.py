@@ -66,12 +66,15 @@ class Tailnet:
         self._keys[text] = AuthKey(text, reusable, expired, tags)
         return text
 
-    def register(self, key_text: str, hostname: str) -> TailnetNode | None:
-        """A new node, None when the key is not (or no longer) good."""
+    def register(self, key_text: str, hostname: str, *, known_as: TailnetNode | None = None) -> TailnetNode | None:
+        """A new node, or the known one logged in anew; None when the key is not (or no longer) good."""
         key = self._keys.get(key_text)
         if key is None or not key.is_valid:
             return None
         key.uses += 1
+        if known_as is not None:
+            known_as.expired = False
+            return known_as
         number = len(self.nodes)
         node = TailnetNode(
             id=f"n{number + 1:04d}LabCNTRL",

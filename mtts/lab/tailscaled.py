@@ -15,7 +15,8 @@ from mtts.lab.process import STATE_DIRECTORY, World
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.tailnet import TailnetNode
 
-STATE_FILE = f"{STATE_DIRECTORY}/tailscaled.state"
+STATE_FILE = "tailscaled.state"
+IN_MEMORY = "--state=mem:"
 STATE_BYTES = 2048
 LOGIN_S = 2.0
 CONNECT_S = 1.5
@@ -31,6 +32,7 @@ class Tailscaled:
         self._state = "NoState"
         self._node: TailnetNode | None = None
         self._health: list[str] = []
+        self._starts_entrypoint = True
 
     @property
     def node(self) -> TailnetNode | None:
@@ -41,7 +43,7 @@ class Tailscaled:
         """Read the state directory and come online, or wait for a login."""
         self._world.log(f"Program starting: {self._world.image_version}")
         if self._world.behaviour == "lose-identity":
-            self._world.files.remove(self._world.outside(STATE_FILE))
+            self._world.files.remove(self._state_path())
         self._node = self._stored_node()
         if self._node is not None and not self._node.expired:
             self._connect()
@@ -55,10 +57,7 @@ class Tailscaled:
 
     def end(self) -> None:
         """Leave the tailnet in good order; the identity stays in its file."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._state == "Running" and self._node is not None:
-            self._world.tailnet.disconnect(self._node.id)
+        self._leave()
         self._state = "Stopped"
 
     def run(self, argv: Sequence[str]) -> str:
@@ -74,17 +73,39 @@ class Tailscaled:
                 return self._world.image_version
             case ["ip"]:
                 return "\n".join(self._node.addresses) if self._node else "no current Tailscale IPs"
+            case ["up", *flags]:
+                return self._up(flags)
             case _:
                 return f"tailscale: not modelled in the lab: {' '.join(words)}"
+
+    def _leave(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._state == "Running" and self._node is not None:
+            self._world.tailnet.disconnect(self._node.id)
 
     # logging in
 
     def _auth_key(self) -> str | None:
-        given = self._world.environment.get("TS_AUTHKEY", "")
+        return self._key_text(self._world.environment.get("TS_AUTHKEY", ""))
+
+    def _key_text(self, given: str) -> str | None:
         if not given.startswith("file:"):
             return given or None
         contents = self._world.files.read(self._world.outside(given.removeprefix("file:")))
         return None if contents is None else contents.decode().strip()
+
+    def _up(self, flags: Sequence[str]) -> str:
+        """`tailscale up` beside the daemon: it logs in where that is needed or forced, and deletes no key file."""
+        given = dict(flag.lstrip("-").partition("=")[::2] for flag in flags)
+        if self._node is not None and "force-reauth" not in given:
+            return ""
+        key = self._key_text(given.get("auth-key", given.get("authkey", "")))
+        if key is None:
+            return f"To authenticate, visit:\n\n\t{AUTH_URL}\n"
+        self._starts_entrypoint = False
+        self._login(key)
+        return "" if self._state == "Starting" else "backend error: invalid key: unable to validate API key"
 
     def _login(self, key: str) -> None:
         world = self._world
@@ -92,10 +113,13 @@ class Tailscaled:
             world.log("control: fetch control key: connection timed out")
             self._health = ["not connected to the control server"]
             return
-        node = world.tailnet.register(key, world.environment.get("TS_HOSTNAME", "localhost"))
+        self._leave()
+        hostname = world.environment.get("TS_HOSTNAME", "localhost")
+        node = world.tailnet.register(key, hostname, known_as=self._node)
         if node is None:
             world.log("Received error: invalid key: unable to validate API key")
             self._health = ["invalid auth key"]
+            self._become("NeedsLogin", wants_running=True)
             return
         try:
             self._store(node)
@@ -128,7 +152,7 @@ class Tailscaled:
     def _drop_key(self) -> None:
         """The router image's entrypoint deletes the key file once the node is up; a stock image does not."""
         given = self._world.environment.get("TS_AUTHKEY", "")
-        if given.startswith("file:") and self._world.behaviour != "keeps-key":
+        if given.startswith("file:") and self._starts_entrypoint and self._world.behaviour != "keeps-key":
             self._world.files.remove(self._world.outside(given.removeprefix("file:")))
 
     def _become(self, state: str, *, wants_running: bool) -> None:
@@ -138,17 +162,26 @@ class Tailscaled:
 
     # the identity
 
+    def _state_path(self) -> str:
+        directory = self._world.environment.get("TS_STATE_DIR", STATE_DIRECTORY)
+        return self._world.outside(f"{directory}/{STATE_FILE}")
+
+    def _is_in_memory(self) -> bool:
+        return IN_MEMORY in self._world.environment.get("TS_TAILSCALED_EXTRA_ARGS", "").split()
+
     def _stored_node(self) -> TailnetNode | None:
-        contents = self._world.files.read(self._world.outside(STATE_FILE))
+        contents = None if self._is_in_memory() else self._world.files.read(self._state_path())
         if not contents:
             return None
         node_id: str = json.loads(contents)["node"]
         return self._world.tailnet.nodes.get(node_id)
 
     def _store(self, node: TailnetNode) -> None:
+        if self._is_in_memory():
+            return
         body = json.dumps({"node": node.id, "_machinekey": "x"})
         padded = body[:-1] + " " * max(0, STATE_BYTES - len(body)) + "}"
-        self._world.files.write(self._world.outside(STATE_FILE), padded.encode())
+        self._world.files.write(self._state_path(), padded.encode())
 
     def _status(self) -> dict[str, Any]:
         node = self._node

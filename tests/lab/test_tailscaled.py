@@ -196,3 +196,38 @@ async def test_a_container_that_is_not_running_has_no_shell(ground: MakeGround) 
     await on.add()
     heard = await on.talker.say("/container/shell", "=number=*1", "=cmd=tailscale status")
     assert heard.trap == "failure: container is not running"
+
+
+async def test_up_logs_the_same_node_in_anew_and_leaves_the_key_file(ground: MakeGround) -> None:
+    on = await ground()
+    await on.run(key=on.lab.tailnet.issue_key())
+    key = on.lab.tailnet.issue_key()
+    on.router.write_file(KEY_FILE, key.encode())
+    line = "tailscale up --force-reauth --reset --auth-key=file:/var/lib/tailscale/authkey --hostname=x"
+    assert (await on.talker.say("/container/shell", "=.id=*1", f"=cmd={line}")).ret == ""
+    assert (await status(on))["state"] == "Starting"
+    await on.lab.clock.advance(10)
+    assert await status(on) == {"state": "Running", "id": "n0001LabCNTRL", "online": True}
+    assert on.lab.tailnet.keys[key].uses == 1
+    assert on.lab.tailnet.online == {"n0001LabCNTRL": 1}
+    assert KEY_FILE in on.router.files()
+
+
+async def test_up_with_a_used_key_loses_the_login(ground: MakeGround) -> None:
+    on = await ground()
+    key = on.lab.tailnet.issue_key()
+    await on.run(key=key)
+    line = f"tailscale up --force-reauth --auth-key={key}"
+    heard = await on.talker.say("/container/shell", "=.id=*1", f"=cmd={line}")
+    assert heard.ret == "backend error: invalid key: unable to validate API key"
+    assert (await status(on))["state"] == "NeedsLogin"
+    assert sum(on.lab.tailnet.online.values()) == 0
+
+
+async def test_an_identity_in_memory_leaves_no_file(ground: MakeGround) -> None:
+    on = await ground()
+    arguments = ("=list=ts", "=key=TS_TAILSCALED_EXTRA_ARGS", "=value=--state=mem:")
+    await on.talker.say("/container/envs/add", *arguments)
+    await on.run(key=on.lab.tailnet.issue_key(reusable=True))
+    assert (await status(on))["online"] is True
+    assert STATE_FILE not in on.router.files()
