@@ -88,7 +88,7 @@ def refusal(
         case "limited":
             wait = "" if retry_after_s is None else f"; it asks to wait {retry_after_s:.0f} s"
             return RateLimitedError(
-                f"{registry} limits how often it may be asked ({status}){quoted}{wait}",
+                f"{registry} limits how often it may be asked, here for {what} ({status}){quoted}{wait}",
                 hint=f"try later, or give credentials for {registry} in the inventory, which may raise the limit",
                 retry_after_s=retry_after_s,
             )

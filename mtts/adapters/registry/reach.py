@@ -24,7 +24,7 @@ async def system_lookup(host: str) -> Sequence[str]:
     """The addresses of a name by the system's resolver."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what cannot be a name
         return ()  # connecting to it fails just so, and says why
     return [str(address[0]) for *_, address in found]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mtts.adapters.registry import transport
 from mtts.core.errors import (
     BadManifestError,
     ImageDeniedError,
@@ -249,6 +250,17 @@ async def test_a_circle_of_redirects_ends(lab: LabRegistry) -> None:
     lab.faults.add(RegistryFault("redirect", on="any", host=lab.address))
     with pytest.raises(MttsError, match="redirects more than 5 times"):
         await resolve(lab)
+
+
+async def test_an_answer_that_stops_half_way_is_not_waited_for_without_end(
+    lab: LabRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(transport, "EXCHANGE_S", 0.05)
+    lab.faults.add(RegistryFault("stall"))
+    with pytest.raises(RegistryUnavailableError, match=r"no complete answer in time from 127\.0\.0\.1"):
+        await resolve(lab, clock=clock)
+    assert len(clock.sleeps) == 3
 
 
 async def test_the_size_of_a_release_is_measured_once(lab: LabRegistry) -> None:
