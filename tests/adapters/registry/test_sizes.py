@@ -86,6 +86,7 @@ def test_a_plain_archive_is_read_too() -> None:
         (gzip.compress(tar([("a", 5000)])[:2000]), GZIP_LAYERS[0]),
         (tar([("a", 5000)])[:2000], PLAIN_LAYERS[0]),
     ],
+    ids=["nothing", "not packed", "packed nonsense", "packed and cut", "cut and packed", "cut"],
 )
 def test_what_is_no_archive_has_no_size(stored: bytes, media_type: str) -> None:
     with pytest.raises(MalformedError, match="no archive that can be read"):

@@ -137,7 +137,9 @@ async def test_a_sign_in_page_is_not_a_manifest_and_passes_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "words"), [("/stable", "more than 4096 KiB"), (Served().config_digest, "more than 8192 KiB")]
+    ("ending", "words"),
+    [("/stable", "more than 4096 KiB"), (Served().config_digest, "more than 8192 KiB")],
+    ids=["manifest", "configuration"],
 )
 async def test_an_answer_that_is_too_long_is_refused(ending: str, words: str) -> None:
     flood = httpx.Response(200, content=b"{" * (9 * 2**20))
@@ -316,7 +318,9 @@ async def test_an_image_whose_size_cannot_be_known_says_what_to_do() -> None:
     assert "org.mtts.image.extracted-size" in caught.value.problem.hint
 
 
-@pytest.mark.parametrize("change", [lambda blob: blob + b"more", lambda blob: blob[:-1], lambda _: b""])
+@pytest.mark.parametrize(
+    "change", [lambda blob: blob + b"more", lambda blob: blob[:-1], lambda _: b""], ids=["longer", "shorter", "empty"]
+)
 async def test_a_layer_of_another_length_is_never_measured(change: Callable[[bytes], bytes]) -> None:
     image = build_image("1", extracted_bytes=5000, labels={"org.mtts.image.extracted-size": ""})
     manifest = json.loads(image.manifests[image.manifest_digest("linux/arm64")])
