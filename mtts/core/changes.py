@@ -175,13 +175,19 @@ def from_json(documents: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
 
 
 def quote(value: str) -> str:
-    """A value as the RouterOS console wants it."""
-    if value and all(character.isalnum() or character in "-._/:" for character in value):
+    """A value as the RouterOS console wants it; the escapes are those of MikroTik's scripting manual."""
+    if value and all(character.isascii() and (character.isalnum() or character in "-._/:") for character in value):
         return value
-    for character in ("\\", '"', "$", "[", "]"):
-        value = value.replace(character, f"\\{character}")
-    return '"' + value.replace("\n", "\\n").replace("\r", "\\r") + '"'
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(character: str) -> str:
+    # Brackets and parentheses mean something behind a `$` only, and an escape that is not known is an error.
+    if character in '\\"$?':
+        return f"\\{character}"
+    return f"\\{ord(character):02X}" if ord(character) < ord(" ") or character == "\x7f" else character
 
 
 def _words(props: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={quote(value)}" for key, value in props.items())
+    # An id is no string to the console: quoted, it is found nowhere.
+    return " ".join(f"{key}={value if key == '.id' else quote(value)}" for key, value in props.items())
