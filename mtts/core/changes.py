@@ -19,6 +19,7 @@ class Add:
     identity: Mapping[str, str]
     props: Mapping[str, str]
     alternatives: tuple[Mapping[str, str], ...] = ()
+    disruptive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ def symbol(change: Change) -> str:
 def is_disruptive(change: Change) -> bool:
     """Whether the node is off the tailnet while or after it happens."""
     match change:
-        case Set() | Remove() | Stop():
+        case Add() | Set() | Remove() | Stop():
             return change.disruptive
-        case Add() | AwaitPull() | PlaceKey() | RetireKey() | Start() | AwaitHealthy() | Record():
+        case AwaitPull() | PlaceKey() | RetireKey() | Start() | AwaitHealthy() | Record():
             return False
         case _:
             assert_never(change)

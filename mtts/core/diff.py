@@ -31,6 +31,8 @@ SWEPT_MENUS: Final = (
 _AT_NEXT_START: Final = frozenset({"/container/envs", "/container/mounts", "/interface/veth"})
 """A running container takes changes here only when it starts again."""
 
+_NAMING: Final = ("key", "dst", "dst-address", "dst-port", "name", "address", "interface")
+
 _ANSWERS: Final[Mapping[str, str]] = {
     "bridge-not-ours": "name it with `bridge:` in the inventory to share it, or name another",
     "veth-not-ours": "name another with `veth:` in the inventory, or remove it",
@@ -88,7 +90,8 @@ def _compare(thing: Wanted, found: Item | None, facts: Facts, *, node: str, is_u
     if not thing.identity:
         return _compare_setting(thing, found, facts)
     if found is None:
-        return Add(thing.path, thing.label, thing.why, thing.identity, thing.props, thing.alternatives)
+        disruptive = is_up and thing.path in _AT_NEXT_START
+        return Add(thing.path, thing.label, thing.why, thing.identity, thing.props, thing.alternatives, disruptive)
     if found.tag is None or found.tag.node not in (node, SHARED):
         if thing.may_be_foreign or (thing.is_shared and found.tag is not None):
             return None
@@ -143,8 +146,13 @@ def _sweep(facts: Facts, *, node: str, kept: set[tuple[str, str]], is_up: bool) 
                 continue
             yield Remove(
                 path,
-                f"{path.rpartition('/')[2]} {item.get('name') or item.get('key') or item.get('address') or item.id}",
+                f"{path.rpartition('/')[2]} {_name(item)}",
                 "nothing in the inventory asks for it any more",
-                {".id": item.id},
+                {".id": item.id, "comment": item.get("comment")},
                 disruptive=is_up and path in _AT_NEXT_START,
             )
+
+
+def _name(item: Item) -> str:
+    """What tells it from its neighbours; the `name` of an entry of a list is the list's, before 7.20."""
+    return next((item.get(prop) for prop in _NAMING if item.get(prop)), item.id)
