@@ -130,7 +130,7 @@ def network_objects(node: NodeSpec, network: NodeNetwork, *, owns_tailnet_route:
     yield Wanted(
         "/ip/address",
         f"address {network.gateway}",
-        {"address": str(network.gateway), "interface": bridge},
+        {"address": str(network.gateway)},
         {"address": str(network.gateway), "interface": bridge, "comment": tag},
         why="the router's end of the link",
     )
