@@ -53,7 +53,7 @@ def health_from_status(text: str) -> Health | None:
         return None
     try:
         document = json.loads(text[start : end + 1])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     state = document.get("BackendState") if isinstance(document, dict) else None
     if not isinstance(state, str):
