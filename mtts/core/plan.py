@@ -115,17 +115,14 @@ def plan_node(
         to_version=context.release.version if context.release else None,
     )
     if changes or refusals:
-        for check in check_node(facts=facts, router=router, node=node, release=release, pulls=plan.pulls):
-            if check.problem is not None:
-                (refusals if check.level is Level.PROBLEM else warnings).append(check.problem)
-    if plan.disrupts and _is_path_through_node(router, facts):
-        refusals.append(
-            Problem(
-                "path-through-node",
-                f"{router.name} is reached through its own node, which this plan would stop",
-                "run mtts from a place that reaches the router without the tailnet",
-            )
-        )
+        checks = check_node(facts=facts, router=router, node=node, release=release, pulls=plan.pulls)
+        found = [(check.level, check.problem) for check in checks if check.problem is not None]
+        # What keeps the router from any container comes before what is in the way of this one.
+        refusals[:0] = [problem for level, problem in found if level is Level.PROBLEM]
+        warnings[:0] = [problem for level, problem in found if level is not Level.PROBLEM]
+    through_node = path_through_node(router, facts) if plan.disrupts else None
+    if through_node is not None:
+        refusals.append(through_node)
     return replace(plan, refusals=tuple(refusals), warnings=tuple(warnings))
 
 
@@ -169,6 +166,9 @@ def _plan(context: _Context, *, adopt: bool, refusals: list[Problem], warnings: 
         foreign = lookalikes(facts)
         if foreign:
             return _plan_foreign(context, foreign, adopt=adopt, refusals=refusals)
+    elif container.state is ContainerState.UNKNOWN:
+        refusals.append(_state_unknown(container))
+        return []
     elif container.tag and container.tag.adopted:
         return list(_bring_up(context, container, place=None))
     place = place_of(context.router, node, facts, context.release)
@@ -210,15 +210,9 @@ def _with_container(
     refusals: list[Problem],
 ) -> list[Change]:
     """The objects' changes, and round them what the container needs."""
-    node = context.node
     serve = list(_serve_file(context, place))
     if container is None or container.state is ContainerState.DELETING:
         return [*objects.changes, *objects.removals, *_create(context, place, serve, refusals)]
-    if container.state is ContainerState.UNKNOWN:
-        refusals.append(
-            Problem("state-unknown", f"the router shows {container.label} in a state that mtts does not know")
-        )
-        return []
     if container.state is ContainerState.FAILED:
         remove = Remove(
             "/container",
@@ -227,17 +221,33 @@ def _with_container(
             {"root-dir": container.root_dir},
         )
         return [remove, *objects.changes, *objects.removals, *_create(context, place, serve, refusals)]
-    settings = list(_container_settings(context, container))
-    upkeep = [*serve, *_bring_up(context, container, place=place)]
-    changes = [*objects.changes, *settings, *objects.removals]
+    settings = _container_settings(context, container)
+    upkeep = list(_bring_up(context, container, place=place))
+    # The comment says where to look for what is to be removed, so it changes last.
+    changes = [*objects.changes, *settings, *objects.removals, *_menus_record(context, container)]
     restarts = container.is_up and any(is_disruptive(change) for change in changes)
     if restarts and not any(isinstance(change, Start) for change in upkeep):
-        label = f"container {container.label}"
-        stop = Stop(container.root_dir, label, "its settings change, and take effect at a start")
-        start = Start(container.root_dir, label, "with the new settings")
-        wait = AwaitHealthy(container.root_dir, f"node {node.name}", "proves that it came back")
-        return [stop, *changes, start, wait, *(step for step in upkeep if not isinstance(step, AwaitHealthy))]
-    return [*changes, *upkeep]
+        changes = _restarting(context, container, place, changes, refusals)
+        upkeep = [step for step in upkeep if not isinstance(step, AwaitHealthy)]
+    steps = [*serve, *changes, *upkeep]
+    puts_files = bool(serve) or any(isinstance(step, PlaceKey) for step in steps)
+    return [*(_directories(context, place) if puts_files else ()), *steps]
+
+
+def _restarting(
+    context: _Context, container: ContainerRow, place: Place, changes: Iterable[Change], refusals: list[Problem]
+) -> list[Change]:
+    """The changes between a stop and a start; another hostname is another identity, which logs in for itself."""
+    node, root, label = context.node, container.root_dir, f"container {container.label}"
+    steps: list[Change] = [Stop(root, label, "its settings change, and take effect at a start"), *changes]
+    logs_in = not _has_identity(context)
+    if logs_in:
+        steps.append(_first_key(context, place, refusals))
+    steps.append(Start(root, label, "with the new settings"))
+    steps.append(AwaitHealthy(root, f"node {node.name}", "proves that it came back"))
+    if logs_in and not _keeps_key(node):
+        steps.append(_retire_key(context, place))
+    return steps
 
 
 def _create(context: _Context, place: Place, serve: Iterable[Change], refusals: list[Problem]) -> Iterator[Change]:
@@ -251,15 +261,7 @@ def _create(context: _Context, place: Place, serve: Iterable[Change], refusals: 
     yield Add(wanted.path, wanted.label, wanted.why, wanted.identity, wanted.props, wanted.alternatives)
     yield AwaitPull(root, wanted.label, "the router pulls and unpacks the image by itself")
     if not _has_identity(context):
-        if node.auth_key is None:
-            refusals.append(
-                Problem(
-                    "auth-key-missing",
-                    f"node {node.name} has no identity on {context.router.name} yet and the inventory has no auth key",
-                    "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
-                )
-            )
-        yield _place_key(context, place)
+        yield _first_key(context, place, refusals)
     yield Start(root, wanted.label, "")
     yield AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded")
     yield from _finish(context, root, wanted.label, place)
@@ -269,33 +271,42 @@ def _bring_up(context: _Context, container: ContainerRow, *, place: Place | None
     """What a standing container lacks: its image, its login, a start, its record. `place` is None when adopted."""
     node, root, label = context.node, container.root_dir, f"container {container.label}"
     is_recorded = container.tag is not None and (
-        container.tag.platform is not None or container.tag.version is not None
+        container.tag.platform is not None or container.tag.version is not None or container.tag.adopted
     )
     health = context.facts.health
     wait = AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded")
     if not (container.is_imported or container.is_up):
         yield AwaitPull(root, label, "an earlier run asked for it")
-    logs_in = place is not None and node.auth_key is not None and not is_recorded and not _has_identity(context)
+    home = place if node.auth_key is not None else None
+    logs_in = False
     if not container.is_up:
-        if place is not None and logs_in:
-            yield _place_key(context, place)
+        if home is not None and not _has_identity(context):
+            logs_in = True
+            yield _place_key(context, home)
+        if container.state is ContainerState.STOPPING:
+            yield Stop(root, label, "it is still ending", disruptive=False)
         yield Start(root, label, "it is not running")
         yield wait
-    elif health is not None and health.needs_login and place is not None and node.auth_key is not None:
-        yield _place_key(context, place)
+    elif health is not None and health.needs_login and home is not None:
+        logs_in = True
+        yield _place_key(context, home)
         yield Stop(root, label, "the key is read at a start", disruptive=False)
         yield Start(root, label, "to log in")
         yield wait
     elif not is_recorded:
         yield wait
-    if place is not None and not is_recorded:
+    if place is None:
+        return
+    if not is_recorded:
         yield from _finish(context, root, label, place)
+    elif logs_in and not _keeps_key(node):
+        yield _retire_key(context, place)
 
 
 def _finish(context: _Context, root: str, label: str, place: Place) -> Iterator[Change]:
     node = context.node
-    if not (node.keep_key or node.ephemeral):
-        yield RetireKey(_key_file(context, place), "auth key file", "a key is used once and leaves nothing behind")
+    if not _keeps_key(node):
+        yield _retire_key(context, place)
     tag = context.tag if context.release is None else context.tag.recording(context.release)
     yield Record(root, label, "verified: recorded on the router", str(tag), committed_settings(node, context.dialect))
 
@@ -307,10 +318,8 @@ def _container_settings(context: _Context, container: ContainerRow) -> Iterator[
     tag = container.tag
     if tag is not None and (tag.platform is not None or tag.version is not None):
         wanted |= committed_settings(node, context.dialect)
-        if tag.extras != extras(node):
-            wanted["comment"] = str(replace(tag, extras=extras(node)))
     after = differing(wanted, container.props)
-    harmless = {prop: value for prop, value in after.items() if prop in _HARMLESS_SETTINGS or prop == "comment"}
+    harmless = {prop: value for prop, value in after.items() if prop in _HARMLESS_SETTINGS}
     restarting = {prop: value for prop, value in after.items() if prop not in harmless}
     for part, disruptive in ((harmless, False), (restarting, container.is_up)):
         if part:
@@ -323,6 +332,21 @@ def _container_settings(context: _Context, container: ContainerRow) -> Iterator[
                 part,
                 disruptive,
             )
+
+
+def _menus_record(context: _Context, container: ContainerRow) -> Iterator[Change]:
+    """The names of the optional menus in the comment of a container that was recorded."""
+    tag = container.tag
+    if tag is None or (tag.platform is None and tag.version is None) or tag.extras == extras(context.node):
+        return
+    yield Set(
+        "/container",
+        f"container {container.label}",
+        "differs from the inventory",
+        {"root-dir": container.root_dir},
+        {"comment": container.props.get("comment", "")},
+        {"comment": str(replace(tag, extras=extras(context.node)))},
+    )
 
 
 def _directories(context: _Context, place: Place) -> Iterator[Change]:
@@ -353,8 +377,30 @@ def _serve_file(context: _Context, place: Place) -> Iterator[Change]:
         yield Set("/file", f"file {name}", "`serve` of the node", {"name": name}, before, {"contents": contents})
 
 
+def _first_key(context: _Context, place: Place, refusals: list[Problem]) -> PlaceKey:
+    """The key of a node that has no identity, which it must have to come online."""
+    node = context.node
+    if node.auth_key is None:
+        refusals.append(
+            Problem(
+                "auth-key-missing",
+                f"node {node.name} has no identity on {context.router.name} yet and the inventory has no auth key",
+                "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
+            )
+        )
+    return _place_key(context, place)
+
+
 def _place_key(context: _Context, place: Place) -> PlaceKey:
     return PlaceKey(_key_file(context, place), "auth key file", "the image's entrypoint logs in with it and deletes it")
+
+
+def _retire_key(context: _Context, place: Place) -> RetireKey:
+    return RetireKey(_key_file(context, place), "auth key file", "a key is used once and leaves nothing behind")
+
+
+def _keeps_key(node: NodeSpec) -> bool:
+    return node.keep_key or node.ephemeral
 
 
 def _key_file(context: _Context, place: Place) -> str:
@@ -425,6 +471,9 @@ def _plan_foreign(
             )
         )
         return []
+    if row.state is ContainerState.UNKNOWN:
+        refusals.append(_state_unknown(row))
+        return []
     tag = Tag(context.node.name, adopted=True)
     release = context.release
     if release is not None and row.image_id in (str(release.config_digest), str(release.manifest_digest)):
@@ -437,12 +486,27 @@ def _plan_foreign(
         {"comment": row.props.get("comment", "")},
         {"comment": str(tag)},
     )
-    return [*_bring_up(context, replace(row, tag=tag), place=None), comment]
+    return [*_bring_up(context, row, place=None), comment]
 
 
-def _is_path_through_node(router: Router, facts: Facts) -> bool:
+def _state_unknown(row: ContainerRow) -> Problem:
+    return Problem(
+        "state-unknown",
+        f"the router shows {row.label} in a state that mtts does not know",
+        "look at it with /container/print detail; where it changes by itself, run the command again",
+    )
+
+
+def path_through_node(router: Router, facts: Facts) -> Problem | None:
+    """Why the node must not be stopped from here: it carries the very session that would stop it."""
     known = facts.preconditions
-    return router.via == "tailnet" or (known is not None and known.tailnet_session)
+    if router.via != "tailnet" and not (known is not None and known.tailnet_session):
+        return None
+    return Problem(
+        "path-through-node",
+        f"{router.name} is reached through its own node, which this would stop",
+        "run mtts from a place that reaches the router without the tailnet",
+    )
 
 
 def _stable(props: Mapping[str, str]) -> dict[str, Any]:
