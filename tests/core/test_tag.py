@@ -1,0 +1,109 @@
+"""The comment that says whose an object is, and what was verified: written, read back, and read from anybody."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtts.core.image import Digest
+from mtts.core.tag import SHARED, UNPROVEN, Tag, proven
+from tests.core.examples import a_release, digest
+
+NODES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+DIGESTS = st.none() | st.sampled_from("0123456789abcdef").map(digest)
+VERSIONS = st.none() | st.from_regex(r"[A-Za-z0-9._+-]{1,12}", fullmatch=True)
+TAGS = st.builds(
+    Tag,
+    node=NODES,
+    version=VERSIONS,
+    platform=DIGESTS,
+    index=DIGESTS,
+    extras=st.frozensets(st.sampled_from(["lists", "nat", "dns"])),
+    adopted=st.booleans(),
+)
+
+
+@given(TAGS)
+def test_a_tag_is_read_as_it_was_written(tag: Tag) -> None:
+    assert Tag.parse(str(tag)) == tag
+
+
+@given(st.text())
+def test_any_comment_is_read(comment: str) -> None:
+    tag = Tag.parse(comment)
+    if tag is not None:
+        assert comment.split(maxsplit=1)[0] == f"mtts:{tag.node}"
+        assert Tag.parse(str(tag)) is not None
+
+
+@given(NODES, st.text())
+def test_whatever_follows_the_tag_the_object_stays_ours(node: str, rest: str) -> None:
+    tag = Tag.parse(f"mtts:{node} {rest}")
+    assert tag is not None
+    assert tag.node == node
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        None,
+        "",
+        "   ",
+        "defconf",
+        "my mtts:tailscale",
+        "mtts",
+        "mtts:",
+        "mtts: tailscale",
+        "mtts:-x",
+        "mtts:a/b",
+        "mtts:ä",
+        "MTTS:tailscale",
+        "xmtts:tailscale",
+        "123",
+        "yes",
+    ],
+)
+def test_what_others_write_is_no_tag(comment: str | None) -> None:
+    assert Tag.parse(comment) is None
+
+
+@pytest.mark.parametrize(
+    ("comment", "tag"),
+    [
+        ("mtts:tailscale", Tag("tailscale")),
+        ("  mtts:shared  ", Tag(SHARED)),
+        ("mtts:a v=1.2 adopted", Tag("a", version="1.2", adopted=True)),
+        ("mtts:a v= platform= index= with=", Tag("a")),
+        ("mtts:a platform=sha256:12 index=nonsense", Tag("a")),
+        (f"mtts:a platform={digest('a')} platform={digest('b')}", Tag("a", platform=digest("b"))),
+        ("mtts:a with=dns,,nat", Tag("a", extras=frozenset({"dns", "nat"}))),
+        ("mtts:a note from the operator", Tag("a")),
+    ],
+)
+def test_what_a_tag_does_not_say_is_unknown(comment: str, tag: Tag) -> None:
+    assert Tag.parse(comment) == tag
+
+
+def test_a_version_that_would_break_the_comment_is_written_harmlessly() -> None:
+    tag = Tag.parse(str(Tag("a", version="1.0 platform=x")))
+    assert tag == Tag("a", version="1.0_platform_x")
+
+
+def test_a_record_names_the_release_and_keeps_the_rest() -> None:
+    tag = Tag("a", version="old", extras=frozenset({"dns"}), adopted=True).recording(a_release())
+    assert tag == Tag("a", "1.90.1", digest("2"), digest("1"), frozenset({"dns"}), adopted=True)
+
+
+@pytest.mark.parametrize("image_id", [str(digest("3")), str(digest("2")), None])
+def test_a_record_stands_where_the_router_shows_the_image_or_nothing(image_id: str | None) -> None:
+    comment = str(Tag("a").recording(a_release()))
+    assert proven(comment, a_release(), image_id) == comment
+
+
+def test_a_record_of_another_image_than_the_one_pulled_names_no_digest() -> None:
+    comment = str(Tag("a", extras=frozenset({"nat"})).recording(a_release()))
+    assert proven(comment, a_release(), str(digest("9"))) == f"mtts:a v={UNPROVEN} with=nat"
+
+
+@pytest.mark.parametrize(("comment", "release"), [("theirs", a_release()), ("mtts:a v=1", None)])
+def test_without_a_tag_or_a_release_nothing_is_struck(comment: str, release: None) -> None:
+    assert proven(comment, release, str(Digest.parse("sha256:" + "9" * 64))) == comment
