@@ -4,7 +4,8 @@ Before it touches an object it reads it again: a router that changed since the p
 (`changed-underway`). Changes are idempotent: what a killed run did already counts as done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, assert_never
 
 from mtts.core.changes import (
@@ -50,8 +51,18 @@ class Applier:
         self._release = release
         self._log_before: frozenset[str] = frozenset()
         self.wrote = False
-        """Whether any command that changes the router was sent."""
+        """Whether any command that changes the router was sent and not refused."""
         self.evidence: str | None = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """For a command that changes the router, unless the router refuses it."""
+        before, self.wrote = self.wrote, True
+        try:
+            yield
+        except CommandTrappedError:
+            self.wrote = before
+            raise
 
     async def apply(self, change: Change) -> None:
         """Do it and prove it; raise what `core.outcome.settle` judges."""
@@ -109,9 +120,9 @@ class Applier:
             await await_container.vanished(self._work, change.props["root-dir"])
         attempt = 1
         while True:
-            self.wrote = True
             try:
-                return await self._session.add(change.path, forms[0])
+                with self._writing():
+                    return await self._session.add(change.path, forms[0])
             except CommandTrappedError as trap:
                 if len(forms) > 1 and _blames(trap.text, forms[0], forms[1]):
                     forms.pop(0)
@@ -124,9 +135,9 @@ class Applier:
     async def _add_file(self, change: Add) -> None:
         name = change.identity["name"]
         if await read_file(self._session, name, "type") is None:
-            self.wrote = True
             try:
-                await self._session.add("/file", change.props)
+                with self._writing():
+                    await self._session.add("/file", change.props)
             except CommandTrappedError as trap:
                 if "already exist" not in trap.text:
                     raise
@@ -136,8 +147,8 @@ class Applier:
 
     async def _set(self, change: Set) -> None:
         if change.path == "/file":
-            self.wrote = True
-            await self._session.set("/file", change.after, id_=change.identity["name"])
+            with self._writing():
+                await self._session.set("/file", change.after, id_=change.identity["name"])
             return
         present = await self._find(change.path, change.identity)
         if present is None:
@@ -149,8 +160,8 @@ class Applier:
                     code="changed-underway",
                     hint="run the command again",
                 )
-            self.wrote = True
-            await self._session.set(change.path, change.after, id_=present.get(".id") if change.identity else None)
+            with self._writing():
+                await self._session.set(change.path, change.after, id_=present.get(".id") if change.identity else None)
             present = await self._find(change.path, change.identity)
         self._read_back(change.label, change.after, present)
 
@@ -161,15 +172,15 @@ class Applier:
         present = await self._find(change.path, change.identity)
         if present is None:
             return
-        self.wrote = True
-        await self._session.remove(change.path, present[".id"])
+        with self._writing():
+            await self._session.remove(change.path, present[".id"])
         if await self._find(change.path, change.identity) is not None:
             raise StepFailedError(f"{change.label} is still there after its removal", code="read-back-differs")
 
     async def _remove_file(self, name: str) -> None:
         if await read_file(self._session, name, "type") is not None:
-            self.wrote = True
-            await self._session.remove("/file", name)
+            with self._writing():
+                await self._session.remove("/file", name)
 
     async def _remove_container(self, change: Remove) -> None:
         container = await self._container(change.identity["root-dir"])
@@ -177,29 +188,30 @@ class Applier:
             return
         if container.is_up or container.state is ContainerState.STOPPING:
             await self._stop(Stop(container.root_dir, change.label, change.why))
-        self.wrote = True
-        await await_container.removed(self._work, container.root_dir)
+        with self._writing():
+            await await_container.removed(self._work, container.root_dir)
 
     async def _start(self, change: Start) -> None:
         container = await self._expect(change.root_dir, change.label)
         self._log_before = frozenset(id_ for id_, _ in await self._observer.log(container))
-        self.wrote = True
-        await await_container.started(self._work, self._observer, change.root_dir)
+        with self._writing():
+            await await_container.started(self._work, self._observer, change.root_dir)
 
     async def _stop(self, change: Stop) -> None:
-        self.wrote = True
-        await await_container.stopped(self._work, change.root_dir)
+        with self._writing():
+            await await_container.stopped(self._work, change.root_dir)
 
     async def _place_key(self, change: PlaceKey) -> None:
         source = self._work.node.auth_key
         if source is None:
             raise StepFailedError("the inventory names no auth key any more", code="auth-key-missing")
         key = (await self._work.services.secrets.open(source)).reveal()
-        self.wrote = True
-        if await read_file(self._session, change.file, "type") is None:
-            await self._session.add("/file", {"name": change.file, "contents": key})
-        else:
-            await self._session.set("/file", {"contents": key}, id_=change.file)
+        is_there = await read_file(self._session, change.file, "type") is not None
+        with self._writing():
+            if is_there:
+                await self._session.set("/file", {"contents": key}, id_=change.file)
+            else:
+                await self._session.add("/file", {"name": change.file, "contents": key})
         if await read_file(self._session, change.file, "size") != str(len(key.encode())):
             raise StepFailedError("the auth key's file does not have the key's length", code="read-back-differs")
 
@@ -218,8 +230,8 @@ class Applier:
         comment = proven(change.comment, self._release, container.image_id)
         wanted = {"comment": comment, **change.settings}
         if differing(wanted, container.props):
-            self.wrote = True
-            await self._session.set("/container", wanted, id_=container.id)
+            with self._writing():
+                await self._session.set("/container", wanted, id_=container.id)
             container = await self._expect(change.root_dir, change.label)
         self._read_back(change.label, wanted, container.props)
 
