@@ -34,10 +34,10 @@ def choose_network(
         wanted = _network_of(node.address)
         taken = next((item for network, item in occupied if network.overlaps(wanted.container.network)), None)
         return wanted if taken is None else _occupied(str(node.address), taken)
-    subnets = 2 ** (_PREFIX_LENGTH - pool.prefixlen)
+    subnets: int = 2 ** (_PREFIX_LENGTH - pool.prefixlen)
     start = int.from_bytes(hashlib.sha256(node.hostname.encode()).digest()[:8], "big") % subnets
     base = int(pool.network_address)
-    size = 2 ** (32 - _PREFIX_LENGTH)
+    size: int = 2 ** (32 - _PREFIX_LENGTH)
 
     def steps(network: NodeNetwork) -> int:
         """How far the probing goes to get there."""

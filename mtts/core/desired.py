@@ -4,6 +4,7 @@ Each `Wanted` says how to find the object and what it must hold. Who may already
 and what to do about differences, is decided in plan.py.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from mtts.core.image import Release
 from mtts.core.inventory import MIB, NodeSpec
 from mtts.core.storage import Place
 from mtts.core.tag import SHARED, Tag
+from mtts.core.values import UNLIMITED
 
 TAILNET: Final = "100.64.0.0/10"
 BRIDGE: Final = "mtts"
@@ -27,6 +29,7 @@ SERVE_FILE: Final = "serve.json"
 RUN_TMPFS_BYTES: Final = 1 * MIB
 
 RESTART_INTERVAL: Final = "10s"
+_MAX_VETH_NAME: Final = 14
 
 EXTRA_MENUS: Final[Mapping[str, str]] = {
     "lists": "/interface/list/member",
@@ -57,8 +60,11 @@ class Wanted:
 
 
 def veth_name(node: NodeSpec) -> str:
-    """At most 14 characters: longer ones are cropped inside the container."""
-    return node.veth or f"veth-{node.name}"[:14]
+    """At most 14 characters: longer ones are cropped inside the container. Names that begin alike stay apart."""
+    name = f"veth-{node.name}"
+    if len(name) > _MAX_VETH_NAME:
+        name = f"{name[:9]}-{hashlib.sha256(node.name.encode()).hexdigest()[:4]}"
+    return node.veth or name
 
 
 def bridge_name(node: NodeSpec) -> str:
@@ -297,6 +303,17 @@ def container_settings(node: NodeSpec, dialect: Dialect, *, veth: str) -> dict[s
     return settings
 
 
+def cleared_settings(node: NodeSpec, dialect: Dialect) -> dict[str, str]:
+    """What a standing entry is given where the inventory asks for no value any more."""
+    cleared = {}
+    memory, health = dialect.word(Term.CONTAINER_MEMORY_HIGH), dialect.word(Term.CONTAINER_HEALTH_COMMAND)
+    if memory and not node.memory_high_bytes:
+        cleared[memory] = UNLIMITED
+    if health and not node.health:
+        cleared[health] = ""
+    return cleared
+
+
 def committed_settings(node: NodeSpec, dialect: Dialect) -> dict[str, str]:
     """What an entry gets only after it was verified: nothing may start or restart an unproven one by itself."""
     settings = {"start-on-boot": "yes" if node.start_on_boot else "no"}
@@ -353,5 +370,7 @@ def unsupported_settings(node: NodeSpec, dialect: Dialect) -> Iterator[str]:
     """Node keys that the inventory sets and the router's version has no word for."""
     if node.memory_high_bytes and dialect.word(Term.CONTAINER_MEMORY_HIGH) is None:
         yield "memory_high"
+    if not node.logging and dialect.word(Term.SHELL_COMMAND) is None:
+        yield "logging"  # nothing but the log tells whether the node is online
     if node.health and dialect.word(Term.CONTAINER_HEALTH_COMMAND) is None:
         yield "health"

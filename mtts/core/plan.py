@@ -30,6 +30,7 @@ from mtts.core.desired import (
     KEY_FILE,
     SERVE_FILE,
     Wanted,
+    cleared_settings,
     committed_settings,
     container_object,
     container_settings,
@@ -314,7 +315,7 @@ def _finish(context: _Context, root: str, label: str, place: Place) -> Iterator[
 def _container_settings(context: _Context, container: ContainerRow) -> Iterator[Change]:
     """Settings of a standing container that differ, the restarting ones in a change of their own."""
     node = context.node
-    wanted = container_settings(node, context.dialect, veth=veth_name(node))
+    wanted = container_settings(node, context.dialect, veth=veth_name(node)) | cleared_settings(node, context.dialect)
     tag = container.tag
     if tag is not None and (tag.platform is not None or tag.version is not None):
         wanted |= committed_settings(node, context.dialect)
@@ -364,12 +365,13 @@ def _directories(context: _Context, place: Place) -> Iterator[Change]:
 
 
 def _serve_file(context: _Context, place: Place) -> Iterator[Change]:
-    if not context.node.serve:
-        return
     name = f"{state_dir(place, context.node)}/{SERVE_FILE}"
     contents = serve_config(context.node)
     present = next((item for item in context.facts.table("/file") if item.get("name") == name), None)
-    if present is None:
+    if not context.node.serve:
+        if present is not None:
+            yield Remove("/file", f"file {name}", "nothing is served any more", {"name": name})
+    elif present is None:
         props = {"name": name, "contents": contents}
         yield Add("/file", f"file {name}", "`serve` of the node", {"name": name}, props)
     elif present.get("contents") != contents:

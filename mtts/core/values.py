@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+UNLIMITED: Final = "unlimited"
+"""How RouterOS shows a limit that is not set, where it shows it."""
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|[KMGT]i?B?|B)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _DURATION = re.compile(
@@ -64,6 +67,10 @@ def _size(text: str) -> str:
     return text if size is None else str(size)
 
 
+def _limit(text: str) -> str:
+    return "" if text == UNLIMITED else _size(text)
+
+
 def _duration(text: str) -> str:
     seconds = parse_duration(text)
     return text if seconds is None else str(seconds)
@@ -92,7 +99,7 @@ _KINDS: Final[Mapping[str, Callable[[str], str]]] = {
     "src": normalise_path,
     "tmpdir": normalise_path,
     "tmpfs-max-size": _size,
-    "memory-high": _size,
+    "memory-high": _limit,
     "restart-interval": _duration,
     "auto-restart-interval": _duration,
     "address": _comma_list,

@@ -117,8 +117,6 @@ async def gather_preconditions(
     directory = state_dir(place, node)
     size = await read_file(session, f"{directory}/{STATE_FILE}", "size")
     facts = replace(facts, preconditions=replace(known, state_bytes=None if size is None else parse_size(size)))
-    if not node.serve:
-        return facts
     name = f"{directory}/{SERVE_FILE}"
     contents = await read_file(session, name, "contents")
     present = () if contents is None else (Item(id=name, props={"name": name, "contents": contents}),)
