@@ -38,6 +38,11 @@ async def lab() -> AsyncIterator[Lab]:
 
 @pytest.fixture
 def deployment(lab: Lab) -> MakeDeployment:
+    """`deployments_in` the test's own lab."""
+    return deployments_in(lab)
+
+
+def deployments_in(lab: Lab) -> MakeDeployment:
     """Makes a router in the lab and the inventory's view of it: one node that nothing was done for yet.
 
     `image` is published as `stable`; `node` and `in_inventory` change the specification; the rest goes to the router.

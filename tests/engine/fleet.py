@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import pytest
+
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters
@@ -25,7 +27,7 @@ from mtts.engine.services import Services
 from mtts.lab.clock import SimClock
 from mtts.lab.container import Container
 from mtts.lab.fleet import Lab
-from mtts.lab.images import LabImage, build_image
+from mtts.lab.images import PLATFORMS, LabImage, build_image
 from mtts.lab.journal import JournalEntry
 from mtts.lab.process import World
 from mtts.lab.router import LabRouter
@@ -38,6 +40,12 @@ REPOSITORY = "team/mikrotik-tailscale"
 HOSTNAME = "edge1"
 RUN_S = 100_000.0
 BOOT_S = 31.0
+
+
+def versions(*usual: str) -> list[Any]:
+    """Every version as a parameter, all but the usual ones left to the slow run."""
+    return [pytest.param(version, marks=() if version in usual else pytest.mark.slow) for version in VERSIONS]
+
 
 TABLES = (
     "/interface/bridge",
@@ -57,10 +65,11 @@ _MOVING = frozenset({".id", "free", "use", "restart-count"})
 
 
 @cache
-def lab_image(version: str = "1.2.3", *, behaviour: str = "ok", platforms: tuple[str, ...] | None = None) -> LabImage:
+def lab_image(
+    version: str = "1.2.3", *, behaviour: str = "ok", platforms: tuple[str, ...] = PLATFORMS, cmd: tuple[str, ...] = ()
+) -> LabImage:
     """A small image; the same one each time, since building it takes longer than serving it."""
-    chosen = {} if platforms is None else {"platforms": platforms}
-    return build_image(version, behaviour=behaviour, extracted_bytes=400_000, **chosen)
+    return build_image(version, behaviour=behaviour, extracted_bytes=400_000, platforms=platforms, cmd=cmd)
 
 
 class LabClock:
@@ -201,7 +210,7 @@ class Deployment:
             **tables,
             "/container/config": config,
             "files": sorted(self.router.files()),
-            "directories": sorted(self.router.directories()),
+            "directories": sorted(path for path in self.router.directories() if not path.startswith("mtts-tmp/")),
         }
 
     def _comparable(self, row: dict[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from tests.engine.fleet import BOOT_S, Deployment
 
 LONGEST = 195
 """No clean deploy sends more commands than this, its login included; see the first test."""
-STRIDE = 29
+STRIDE = 43
 VERSIONS = ("7.18.2", "7.21.5", "7.23.3")
 """State as text and mounts by name; flags; flags that are left out when false."""
 

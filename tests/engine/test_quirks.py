@@ -1,0 +1,126 @@
+"""Behaviours that no documentation settles, tried both ways: a deploy converges, or says clearly why it cannot."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from mtts.core.image import ImageRef
+from mtts.core.outcome import Outcome
+from mtts.lab.quirks import Quirks
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import REPOSITORY, VERSIONS, Deployment, lab_image, versions
+
+OTHER_WAYS: Mapping[str, tuple[Any, ...]] = {
+    "status_beside_flags": (True,),
+    "shell_answer": ("rows", "tty-trap", "unavailable"),
+    "shell_takes_id": (False,),
+    "start_while_extracting": ("trap", "queue"),
+    "starts_after_pull": (True,),
+    "stopped_while_extracting": (True,),
+    "start_when_up_text": ("already started",),
+    "stop_when_down_text": ("nothing to stop",),
+    "start_failure": ("trap",),
+    "deleting_holds_veth": (True,),
+    "root_dir_slash": ("always", "never"),
+    "root_dir_exists": ("failed",),
+    "old_root_dir": ("stale",),
+    "tmpfs_syntax": ("colon", "at"),
+    "flash_flush_s": (0.0, 120.0),
+    "file_add_makes_parents": (True,),
+    "lists_must_exist": (False,),
+}
+UNTOUCHED_BY_A_DEPLOY = {
+    "digest_references",  # used with an image that is pinned by digest, which has a test of its own
+    "repull_same_empties_root",  # a deploy never repulls
+    "no_space_text",
+    "extracting_text",
+    "root_dir_exists_text",
+    "duplicate_name_text",
+    "no_dns_text",
+}
+CASES = [pytest.param({name: value}, id=f"{name}={value}") for name, values in OTHER_WAYS.items() for value in values]
+
+
+def test_every_switch_of_the_lab_is_tried_or_set_aside_for_a_reason() -> None:
+    assert {field.name for field in fields(Quirks)} == set(OTHER_WAYS) | UNTOUCHED_BY_A_DEPLOY
+
+
+async def _assert_converges(here: Deployment) -> None:
+    result = await here.deploy()
+    assert (result.outcome, result.problem) == (Outcome.DEPLOYED, None)
+    assert len(here.online) == 1
+    assert list(here.router.files()) == [f"{here.state_dir}/tailscaled.state"]
+    assert (await here.deploy()).outcome is Outcome.NO_OP
+    assert here.writes == []
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.24"))
+@pytest.mark.parametrize("quirk", CASES)
+async def test_a_deploy_converges_whichever_way_a_router_behaves(
+    deployment: MakeDeployment, quirk: dict[str, Any], version: str
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(**quirk))
+
+    await _assert_converges(here)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("quirk", CASES)
+@pytest.mark.slow
+async def test_a_changed_setting_converges_whichever_way_a_router_behaves(
+    deployment: MakeDeployment, quirk: dict[str, Any], version: str
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(**quirk))
+    await here.deploy()
+    here.change_node(exit_node=True)
+
+    await _assert_converges(here)
+    assert "--advertise-exit-node" in here.world.environment["TS_EXTRA_ARGS"]
+
+
+@pytest.mark.parametrize("version", ["7.18.2", "7.23.3"])
+@pytest.mark.parametrize("quirk", CASES)
+@pytest.mark.slow
+async def test_a_failed_pull_is_mended_whichever_way_a_router_behaves(
+    deployment: MakeDeployment, quirk: dict[str, Any], version: str
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(**quirk))
+    here.router.faults.fail_pull("fetch manifest failed")
+    assert (await here.deploy()).outcome is Outcome.BROKEN
+
+    await _assert_converges(here)
+
+
+@pytest.mark.parametrize("quirk", [{"root_dir_exists": "trap"}, {"root_dir_exists": "failed"}])
+async def test_a_root_directory_that_somebody_left_is_told_or_replaced(
+    deployment: MakeDeployment, quirk: dict[str, Any]
+) -> None:
+    here = await deployment(version="7.23.3", quirks=Quirks(**quirk))
+    here.router.device.files.make_directory("mtts/root/tailscale/a")
+
+    result = await here.deploy()
+
+    if result.outcome is not Outcome.DEPLOYED:
+        assert result.problem is not None
+        assert result.problem.code in {"command-trapped", "pull-failed"}
+        assert "root-dir" in result.problem.message
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_an_image_pinned_by_digest_is_deployed_or_refused_in_the_router_s_words(
+    deployment: MakeDeployment, accepted: bool
+) -> None:
+    here = await deployment(quirks=Quirks(digest_references=accepted))
+    here.change_node(image=ImageRef.parse(f"{here.lab.registry.address}/{REPOSITORY}@{lab_image().index_digest}"))
+
+    result = await here.deploy()
+
+    if accepted:
+        assert (result.outcome, result.problem) == (Outcome.DEPLOYED, None)
+        assert (await here.deploy()).outcome is Outcome.NO_OP
+    else:
+        assert result.problem is not None
+        assert (result.outcome, result.problem.code) == (Outcome.BROKEN, "command-trapped")
+        assert "remote-image" in result.problem.message
