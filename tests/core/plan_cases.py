@@ -154,11 +154,11 @@ def facts_of_menus(
     )
 
 
-def release_of(settings: Mapping[str, str] | str) -> Release | Problem | None:
+def release_of(settings: Mapping[str, Any] | str) -> Release | Problem | None:
     """What the registry says: a release, `none` when it was not asked, or a problem by its code."""
     if isinstance(settings, str):
         return None if settings == "none" else Problem(settings, "the registry's words", "the registry's hint")
-    kinds: Mapping[str, Callable[[str], Any]] = {
+    kinds: Mapping[str, Callable[[Any], Any]] = {
         "platform": Platform.parse,
         "manifest_digest": Digest.parse,
         "config_digest": Digest.parse,
@@ -166,6 +166,8 @@ def release_of(settings: Mapping[str, str] | str) -> Release | Problem | None:
         "compressed_bytes": parse_size,
         "extracted_bytes": parse_size,
         "version": str,
+        "entrypoint": tuple,
+        "cmd": tuple,
     }
     return a_release(**{key: kinds[key](value) for key, value in settings.items()})
 
