@@ -23,7 +23,9 @@ class RouterSession(Protocol):
     the latter the session is dead and says so again to every further call.
     """
 
-    async def print(self, path: str, *, where: Sequence[Mapping[str, str]] = (), props: Sequence[str] = ()) -> list[Row]:
+    async def print(
+        self, path: str, *, where: Sequence[Mapping[str, str]] = (), props: Sequence[str] = ()
+    ) -> list[Row]:
         """Read a menu: `path` without `/print`, `props` as `.proplist`.
 
         A row is wanted when it holds every value of one of the mappings in `where`; all rows are when there is none.

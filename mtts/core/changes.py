@@ -89,6 +89,16 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class RunInside:
+    """A command inside the running container (RouterOS 7.20 and newer)."""
+
+    root_dir: str
+    label: str
+    why: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitHealthy:
     """Wait until the node is online and has stayed so for the observation window."""
 
@@ -108,11 +118,11 @@ class Record:
     settings: Mapping[str, str]
 
 
-Change = Add | Set | Remove | AwaitPull | PlaceKey | RetireKey | Start | Stop | AwaitHealthy | Record
+Change = Add | Set | Remove | AwaitPull | PlaceKey | RetireKey | Start | Stop | RunInside | AwaitHealthy | Record
 
 _KINDS: Final[Mapping[str, type[Change]]] = {
     kind.__name__: kind
-    for kind in (Add, Set, Remove, AwaitPull, PlaceKey, RetireKey, Start, Stop, AwaitHealthy, Record)
+    for kind in (Add, Set, Remove, AwaitPull, PlaceKey, RetireKey, Start, Stop, RunInside, AwaitHealthy, Record)
 }
 _SYMBOLS: Final[Mapping[str, str]] = {"Add": "+", "Set": "~", "Remove": "-"}
 
@@ -127,7 +137,7 @@ def is_disruptive(change: Change) -> bool:
     match change:
         case Add() | Set() | Remove() | Stop():
             return change.disruptive
-        case AwaitPull() | PlaceKey() | RetireKey() | Start() | AwaitHealthy() | Record():
+        case AwaitPull() | PlaceKey() | RetireKey() | Start() | RunInside() | AwaitHealthy() | Record():
             return False
         case _:
             assert_never(change)
@@ -149,6 +159,8 @@ def routeros_command(change: Change) -> str:
             return f"/file/remove {quote(file)}"
         case Start(root_dir=root_dir):
             return f"/container/start [find root-dir={quote(root_dir)}]"
+        case RunInside(root_dir=root_dir, command=command):
+            return f"/container/shell [find root-dir={quote(root_dir)}] cmd={quote(command)}"
         case Stop(root_dir=root_dir):
             return f"/container/stop [find root-dir={quote(root_dir)}]"
         case Record(root_dir=root_dir, comment=comment, settings=settings):

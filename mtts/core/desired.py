@@ -259,6 +259,20 @@ def environment(node: NodeSpec) -> dict[str, str]:
     return said | dict(node.env)
 
 
+def reauth_command(node: NodeSpec) -> str:
+    """A login anew inside the container, with every setting named: `up` refuses to drop those it is not told of."""
+    settings = environment(node)
+    words = [
+        "tailscale up --force-reauth --reset",
+        f"--auth-key={settings['TS_AUTHKEY']}",
+        f"--hostname={node.hostname}",
+        f"--advertise-routes={settings['TS_ROUTES']}",
+        f"--accept-dns={settings['TS_ACCEPT_DNS']}",
+        settings.get("TS_EXTRA_ARGS", ""),
+    ]
+    return " ".join(word for word in words if word)
+
+
 def env_objects(node: NodeSpec, dialect: Dialect) -> Iterator[Wanted]:
     key = dialect.require(Term.ENV_LIST)
     for name, value in sorted(environment(node).items()):

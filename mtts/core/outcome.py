@@ -31,6 +31,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     BROKEN = "broken"
     UNREACHABLE = "unreachable"
+    REMOVED = "removed"
+    """Of `mtts remove` alone."""
 
 
 EXIT_DONE: Final = 0
@@ -43,6 +45,7 @@ EXIT_CODES: Final[Mapping[Outcome, int]] = {
     Outcome.NO_OP: 0,
     Outcome.DEPLOYED: 0,
     Outcome.UPDATED: 0,
+    Outcome.REMOVED: 0,
     Outcome.UNREACHABLE: 4,
     Outcome.REFUSED: 5,
     Outcome.KEPT_OLD: 5,

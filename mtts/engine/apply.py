@@ -17,6 +17,7 @@ from mtts.core.changes import (
     Record,
     Remove,
     RetireKey,
+    RunInside,
     Set,
     Start,
     Stop,
@@ -73,7 +74,7 @@ class Applier:
                 await self._place_key(change)
             case RetireKey():
                 await self._retire_key(change)
-            case AwaitPull() | Start() | Stop() | AwaitHealthy() | Record():
+            case AwaitPull() | Start() | Stop() | RunInside() | AwaitHealthy() | Record():
                 await self._operate(change)
             case _:
                 assert_never(change)
@@ -91,7 +92,7 @@ class Applier:
             case Remove():
                 await self._remove(change)
 
-    async def _operate(self, change: AwaitPull | Start | Stop | AwaitHealthy | Record) -> None:
+    async def _operate(self, change: AwaitPull | Start | Stop | RunInside | AwaitHealthy | Record) -> None:
         match change:
             case AwaitPull():
                 await await_container.pulled(self._work, self._observer, change.root_dir)
@@ -99,6 +100,8 @@ class Applier:
                 await self._start(change)
             case Stop():
                 await self._stop(change)
+            case RunInside():
+                await self._run_inside(change)
             case AwaitHealthy():
                 health = await await_container.healthy(
                     self._work, self._observer, change.root_dir, since=self._log_before
@@ -193,13 +196,19 @@ class Applier:
 
     async def _start(self, change: Start) -> None:
         container = await self._expect(change.root_dir, change.label)
-        self._log_before = frozenset(id_ for id_, _ in await self._observer.log(container))
+        self._log_before = frozenset(key for key, _ in await self._observer.log(container))
         with self._writing():
             await await_container.started(self._work, self._observer, change.root_dir)
 
     async def _stop(self, change: Stop) -> None:
         with self._writing():
             await await_container.stopped(self._work, change.root_dir)
+
+    async def _run_inside(self, change: RunInside) -> None:
+        container = await self._expect(change.root_dir, change.label)
+        self.wrote = True
+        # It prints nothing when it succeeds; whether it did is seen in the node's health.
+        await self._observer.run(container, change.command)
 
     async def _place_key(self, change: PlaceKey) -> None:
         source = self._work.node.auth_key

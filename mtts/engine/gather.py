@@ -68,8 +68,13 @@ _MENU_PROPS: Final[Mapping[str, Sequence[str]]] = {
 _OVERLAY_NETWORKS: Final = (ip_network(TAILNET), ip_network("fd7a:115c:a1e0::/48"))
 
 
-async def gather(session: RouterSession, router: Router, nodes: Sequence[NodeSpec]) -> Facts:
-    """What decides whether `nodes` are as the inventory wants them."""
+async def gather(
+    session: RouterSession, router: Router, nodes: Sequence[NodeSpec], *, with_extras: bool = False
+) -> Facts:
+    """What decides whether `nodes` are as the inventory wants them.
+
+    Optional menus are read where a node uses them now or used them when it was recorded; with `with_extras`, anyway.
+    """
     resource_rows = await session.print("/system/resource", props=_RESOURCE_PROPS)
     try:
         resource = rows.resource(resource_rows[0] if resource_rows else {})
@@ -82,7 +87,7 @@ async def gather(session: RouterSession, router: Router, nodes: Sequence[NodeSpe
         rows.container_row(row) for row in await read_menu(session, "/container", missing, props=_CONTAINER_PROPS)
     )
     tables: dict[str, tuple[Item, ...]] = {}
-    for path, where in _queries(nodes, containers, Dialect(resource.version)).items():
+    for path, where in _queries(nodes, containers, Dialect(resource.version), with_extras=with_extras).items():
         tables[path] = rows.items(await read_menu(session, path, missing, where=where, props=_MENU_PROPS[path]))
     return Facts(router.name, resource, containers, tables, missing_menus=frozenset(missing))
 
@@ -156,7 +161,7 @@ async def read_file(session: RouterSession, name: str, prop: str) -> str | None:
 
 
 def _queries(
-    nodes: Sequence[NodeSpec], containers: Iterable[ContainerRow], dialect: Dialect
+    nodes: Sequence[NodeSpec], containers: Iterable[ContainerRow], dialect: Dialect, *, with_extras: bool
 ) -> dict[str, list[dict[str, str]]]:
     """Menu → which rows are asked for; an empty list asks for all, where somebody else's matter too."""
     ours = [{"comment": str(Tag(node.name))} for node in nodes]
@@ -181,7 +186,7 @@ def _queries(
         "nat": [{"chain": "dstnat", "dst-port": str(node.direct)} for node in nodes if node.direct is not None],
         "dns": [{"name": "ts.net"}],
     }
-    for extra in sorted(in_use & set(EXTRA_MENUS)):
+    for extra in sorted(EXTRA_MENUS if with_extras else in_use & set(EXTRA_MENUS)):
         queries[EXTRA_MENUS[extra]] = [*identities[extra], *ours]
     return queries
 

@@ -1,0 +1,1 @@
+"""Values in, text out: nothing here knows of routers, sessions or files."""

@@ -1,0 +1,75 @@
+"""The one JSON document that `--json` prints, for every command."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from mtts.core.errors import Problem
+from mtts.core.outcome import NodeResult
+
+SCHEMA: Final = "mtts/run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one command."""
+
+    run_id: str
+    command: str
+    started_s: float
+    finished_s: float
+    results: Sequence[NodeResult]
+    exit_code: int
+
+
+def document(run: Run, *, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The run as JSON values; `details` are the command's own keys (`plans`, `checks`, `status`)."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run.run_id,
+        "command": run.command,
+        "started": _moment(run.started_s),
+        "finished": _moment(run.finished_s),
+        "routers": [_result(result) for result in run.results],
+        "summary": dict(sorted(Counter(str(result.outcome) for result in run.results).items())),
+        **(details or {}),
+        "exit_code": run.exit_code,
+    }
+
+
+def failure(command: str, problem: Problem, exit_code: int) -> dict[str, Any]:
+    """The document of a run that ended before any router was contacted."""
+    return {"schema": SCHEMA, "command": command, "error": problem_json(problem), "exit_code": exit_code}
+
+
+def to_text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def problem_json(problem: Problem) -> dict[str, str]:
+    return {"code": problem.code, "message": problem.message, "hint": problem.hint}
+
+
+def _result(result: NodeResult) -> dict[str, Any]:
+    flash = result.flash
+    return {
+        "router": result.router,
+        "node": result.node,
+        "outcome": str(result.outcome),
+        "strategy": result.strategy,
+        "from": result.from_version,
+        "to": result.to_version,
+        "downtime_s": result.downtime_s,
+        "flash": flash and {"before": flash.before_bytes, "after": flash.after_bytes, "delta": flash.delta_bytes},
+        "evidence": result.evidence,
+        "error": problem_json(result.problem) if result.problem else None,
+        "warnings": [problem_json(warning) for warning in result.warnings],
+        "next": result.next_step,
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,145 @@
+"""Plain text for people: tables that need no colour, problems with their hints, plans as commands.
+
+Text from routers and registries is made printable, and is never read as markup.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mtts.core.changes import routeros_command, symbol
+from mtts.core.errors import Problem
+from mtts.core.outcome import NodeResult
+from mtts.core.plan import Plan
+from mtts.core.preflight import Check, Level
+from mtts.core.text import printable
+
+_OUTCOME_STYLES = {
+    "no-op": "dim",
+    "deployed": "green",
+    "updated": "green",
+    "removed": "green",
+    "unreachable": "yellow",
+    "refused": "yellow",
+    "kept-old": "yellow",
+    "rolled-back": "yellow",
+    "pending": "red",
+    "unknown": "red",
+    "broken": "red",
+}
+_LEVEL_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
+_SYMBOL_STYLES = {"+": "green", "~": "yellow", "-": "red", ">": "cyan"}
+
+
+def stdout_console(*, no_color: bool) -> Console:
+    """For results. Where nobody watches, lines are not folded to a terminal's width."""
+    console = Console(no_color=no_color or None, highlight=False, emoji=False, markup=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(no_color=True, highlight=False, emoji=False, markup=False, width=240)
+    )
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """A table whose cells are plain text unless they are `Text` already."""
+    made = Table(*headings, box=SIMPLE, show_edge=False, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+    return made
+
+
+def results(found: Sequence[NodeResult]) -> Iterable[RenderableType]:
+    """A line per node, then what is wrong and what to do, in the order of the routers."""
+    rows = [
+        (
+            result.router,
+            result.node,
+            Text(str(result.outcome), style=_OUTCOME_STYLES[result.outcome]),
+            _release(result),
+            result.evidence or "",
+            _flash(result),
+        )
+        for result in found
+    ]
+    yield table(("ROUTER", "NODE", "OUTCOME", "RELEASE", "VERIFIED BY", "FLASH"), rows)
+    for result in found:
+        place = f"{result.router}/{result.node}"
+        if result.problem is not None:
+            yield from problem(result.problem, place=place, style="red")
+        for warning in result.warnings:
+            yield from problem(warning, place=place, style="yellow")
+
+
+def problem(found: Problem, *, place: str = "", style: str = "red") -> Iterable[Text]:
+    """The sentence with its code, and the hint on a line of its own."""
+    where = f"{place}: " if place else ""
+    yield Text.assemble((where, "bold"), (printable(found.message), style), f" [{found.code}]")
+    if found.hint:
+        yield Text(f"  hint: {printable(found.hint)}")
+
+
+def plan(found: Plan) -> Iterable[RenderableType]:
+    """Each change with what it does, property by property, and the RouterOS command that does the same."""
+    yield Text(f"{found.router}/{found.node} (RouterOS {printable(found.routeros)})", style="bold")
+    if found.is_converged:
+        yield Text("  nothing to change")
+    for change in found.changes:
+        sign = symbol(change)
+        reason = f"  # {change.why}" if change.why else ""
+        yield Text.assemble(
+            "  ", (sign, _SYMBOL_STYLES[sign]), f" {printable(change.label)}", (printable(reason), "dim")
+        )
+        before, after = getattr(change, "before", None), getattr(change, "after", None)
+        if before is not None and after is not None:
+            for prop, value in after.items():
+                yield Text(f"      {prop}: {printable(before.get(prop, '')) or '(unset)'} → {printable(value)}")
+        command = routeros_command(change)
+        if command:
+            yield Text(f"      {printable(command)}", style="dim")
+    for refusal in found.refusals:
+        yield from problem(refusal, place="  refused")
+    for warning in found.warnings:
+        yield from problem(warning, place="  warning", style="yellow")
+
+
+def checks(router: str, node: str, found: Sequence[Check]) -> Iterable[RenderableType]:
+    """Every precondition, and under each problem what mends it."""
+    yield Text(f"{router}/{node}", style="bold")
+    for check in found:
+        code = f" [{check.problem.code}]" if check.problem else ""
+        yield Text.assemble(
+            "  ",
+            (f"{check.level:<8}", _LEVEL_STYLES[check.level]),
+            f" {check.name:<12} {printable(check.detail)}{code}",
+        )
+        if check.problem and check.problem.hint:
+            yield Text(f"             hint: {printable(check.problem.hint)}")
+
+
+def size(value: int | None) -> str:
+    """Bytes for people."""
+    if value is None:
+        return "-"
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB"):
+        if abs(amount) < 1024:  # noqa: PLR2004 - the binary kilo
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def _release(result: NodeResult) -> str:
+    if result.to_version and result.from_version and result.to_version != result.from_version:
+        return f"{result.from_version} → {result.to_version}"
+    return result.to_version or result.from_version or "-"
+
+
+def _flash(result: NodeResult) -> str:
+    delta = result.flash.delta_bytes if result.flash else None
+    if delta is None:
+        return "-"
+    return f"{'+' if delta > 0 else ''}{size(delta)}"
