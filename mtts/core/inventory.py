@@ -1,6 +1,6 @@
 """What the inventory says, as frozen values: routers, their nodes, and the policies that govern them.
 
-Parsing and validation of the YAML file live in adapters/inventory_yaml.py; here are the values
+Parsing and validation of the YAML file live in the package adapters/inventory; here are the values
 and the selection of routers by name, pattern and group.
 """
 

@@ -6,7 +6,6 @@ without the token that was sent and without the query of any URL, since signed U
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from mtts.core.errors import (
     RegistryError,
     RegistryUnavailableError,
 )
+from mtts.core.text import printable
 
 MAX_WORDS = 200
 
@@ -117,11 +117,10 @@ def words_of(body: bytes, *, hide: str | None = None) -> str:
 
 def clean(text: str, *, limit: int = MAX_WORDS, hide: str | None = None) -> str:
     """Foreign text fit for one line of a message; `hide` is cut out wherever it stands."""
+    shown = printable(text)  # first, lest what it takes away had kept a secret from being recognised
     if hide:
-        text = text.replace(hide, "***")
-    text = "".join(" " if unicodedata.category(each).startswith("C") else each for each in text)
-    text = " ".join(_URL_QUERY.sub(r"\1?…", text).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        shown = shown.replace(printable(hide), "***")
+    return printable(_URL_QUERY.sub(r"\1?…", shown), limit=limit)
 
 
 def retry_after(field: str | None, *, now: float) -> float | None:

@@ -6,19 +6,18 @@ written back is the same bytes. Nothing is ever converted to a number or a truth
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mtts.core.errors import UsageError
+from mtts.core.text import printable
 from mtts.ports import Row
 
 WIRE_ENCODING: Final = "latin-1"
 MAX_TEXT: Final = 500
 """Characters of a router's own words that are worth showing."""
 
-_ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _UNSENDABLE: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # surrogates that escape no byte
 
 
@@ -113,13 +112,5 @@ def fatal_text(words: Iterable[object]) -> str:
 
 
 def readable(text: str) -> str:
-    """Foreign text on one line: without colour codes, control characters and text-direction marks."""
-    text = _ANSI.sub("", text.replace("\r\n", " "))
-    shown = "".join(_harmless(character) for character in text).strip()
-    return shown if len(shown) <= MAX_TEXT else f"{shown[: MAX_TEXT - 1]}…"
-
-
-def _harmless(character: str) -> str:
-    if character.isspace():
-        return " "
-    return "" if unicodedata.category(character).startswith("C") else character
+    """A router's own words, fit to be shown."""
+    return printable(text, limit=MAX_TEXT)

@@ -239,7 +239,7 @@ async def test_an_expired_signature_of_a_store_is_replaced_by_asking_the_registr
     [
         (f"the token {TOKEN} is bad", r"the token \*\*\* is bad"),
         (f"see {STORE} for more", r"see https://store.example/blob\?… for more"),
-        ("red \x1b[31m text\u202e\x00\r\nInjected: line", r"red \[31m text Injected: line"),
+        ("red \x1b[31m text\u202e\x00\r\nInjected: line", "red text Injected: line"),
         ("x" * 5000, "xxx…$"),
     ],
 )

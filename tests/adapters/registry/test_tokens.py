@@ -180,7 +180,7 @@ async def test_a_registry_that_gives_nothing_to_anonymous_clients_is_denied_with
     [
         (httpx.Response(401, json={"details": "incorrect"}), ImageDeniedError, "a token .* incorrect"),
         (error(403, "DENIED", "not public"), ImageDeniedError, "DENIED: not public"),
-        (httpx.Response(403, text="no\x1b[31m\nway\u202e"), ImageDeniedError, r"no \[31m way$"),
+        (httpx.Response(403, text="no\x1b[31m\nway\u202e"), ImageDeniedError, "no way$"),
         (error(404, "X"), MttsError, "404"),
         (error(400, "INVALID", "bad scope"), RegistryError, "answered 400"),
         (error(429, "TOOMANYREQUESTS"), RegistryError, "limits how often"),
