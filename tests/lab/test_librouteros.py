@@ -4,10 +4,10 @@ import asyncio
 import ssl
 from typing import Any
 
-import librouteros  # type: ignore[import-untyped]  # it ships no types
+import librouteros
 import pytest
-from librouteros.exceptions import TrapError  # type: ignore[import-untyped]  # it ships no types
-from librouteros.query import Key  # type: ignore[import-untyped]  # it ships no types
+from librouteros.exceptions import TrapError
+from librouteros.query import Key
 
 from mtts.lab.fleet import PASSWORD, Lab
 from mtts.lab.router import LabRouter

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from librouteros.protocol import encode_length as librouteros_length  # type: ignore[import-untyped]  # it ships no types
+from librouteros.protocol import encode_length as librouteros_length
 from librouteros.protocol import encode_sentence as librouteros_sentence
 
 from mtts.lab.wire import (

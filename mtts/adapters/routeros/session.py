@@ -8,8 +8,8 @@ which never speaks to the router again: the byte stream would be out of step.
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from librouteros.exceptions import FatalError, LibRouterosError  # type: ignore[import-untyped]  # it ships no types
-from librouteros.protocol import AsyncApiProtocol  # type: ignore[import-untyped]  # it ships no types
+from librouteros.exceptions import FatalError, LibRouterosError
+from librouteros.protocol import AsyncApiProtocol
 
 from mtts.adapters.routeros.sentence import WIRE_ENCODING, Reply, compose, fatal_text, parse_reply, to_wire
 from mtts.adapters.routeros.stream import Stream, StreamError
