@@ -1,14 +1,17 @@
 """The global options, accepted before and after the command's name, and the options that name routers."""
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-import click
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 DEFAULT_PARALLEL: Final = 32
+
+_PANEL: Final = "Global options (before or after the command)"
 
 
 @dataclass(slots=True)
@@ -17,68 +20,67 @@ class Settings:
 
     inventory: str | None = None
     json: bool = False
-    verbosity: int = 0
+    verbose: int = 0
     quiet: bool = False
     no_color: bool = bool(os.environ.get("NO_COLOR"))
     parallel: int = DEFAULT_PARALLEL
-    timeout_s: float | None = None
+    timeout: float | None = None
+    """Seconds."""
 
 
-def settings_of(context: click.Context) -> Settings:
+def settings_of(context: typer.Context) -> Settings:
     """The one Settings of this invocation, whichever command asks."""
-    settings = context.find_root().ensure_object(Settings)
-    return settings
+    return context.find_root().ensure_object(Settings)
 
 
-class _Seconds(click.ParamType):
-    name = "duration"
+def _seconds(text: str) -> float:
+    from mtts.core.values import parse_duration  # noqa: PLC0415 - not needed for --help
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from mtts.core.values import parse_duration  # noqa: PLC0415 - not needed for --help
-
-        seconds = parse_duration(f"{value}s" if str(value).isdigit() else str(value))
-        if not seconds:
-            self.fail(f"{value!r} is not a duration such as 90s or 15m", param, ctx)
-        return seconds
+    seconds = parse_duration(f"{text}s" if text.isdigit() else text)
+    if not seconds:
+        raise typer.BadParameter(f"{text!r} is not a duration such as 90s or 15m")
+    return seconds
 
 
-def _remember(context: click.Context, param: click.Parameter, value: Any) -> None:
-    given = context.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
-    if given:
-        setattr(settings_of(context), str(param.name), value)
+def _option(kind: Any, *names: str, text: str, **given: Any) -> Any:
+    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel=_PANEL, show_default=False, **given)]
 
 
-def _global_options() -> list[click.Option]:
-    def option(*names: str, **given: Any) -> click.Option:
-        made = click.Option(names, expose_value=False, callback=_remember, **given)
-        made.rich_help_panel = "Global options (before or after the command)"  # type: ignore[attr-defined]  # typer's
-        return made
+# Each is None or 0 where it was not given, so that neither place of writing it undoes the other.
+_GLOBAL_OPTIONS: Final[dict[str, Any]] = {
+    "inventory": _option(str | None, "-i", "--inventory", metavar="FILE", text="The inventory file."),
+    "json": _option(bool | None, "--json", text="Print one JSON document."),
+    "verbose": _option(int | None, "-v", "--verbose", count=True, text="Say more; -vv shows API words, no secrets."),
+    "quiet": _option(bool | None, "-q", "--quiet", text="No progress, and no output where nothing is left to do."),
+    "no_color": _option(bool | None, "--no-color", text="No colours; so does $NO_COLOR."),
+    "parallel": _option(int | None, "--parallel", min=1, metavar="N", text="Routers at a time (32)."),
+    "timeout": _option(
+        float | None, "--timeout", parser=_seconds, metavar="DURATION", text="For all the work on one router."
+    ),
+}
 
-    return [
-        option("-i", "--inventory", metavar="FILE", help="Inventory; else $MTTS_INVENTORY, ./inventory.yaml, …"),
-        option("--json", is_flag=True, help="Print one JSON document."),
-        option("-v", "--verbose", "verbosity", count=True, help="Say more; -vv shows the API words (no secrets)."),
-        option("-q", "--quiet", is_flag=True, help="No progress; no output either when nothing is left to do."),
-        option("--no-color", is_flag=True, help="No colours; $NO_COLOR does the same."),
-        option("--parallel", type=click.IntRange(1, 10_000), metavar="N", help="Routers at a time (32)."),
-        option("--timeout", "timeout_s", type=_Seconds(), help="For all the work on one router."),
+
+def takes_globals(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, or the group, the global options beside its own; they end up in its context's Settings."""
+    own = inspect.signature(command, eval_str=True)
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in _GLOBAL_OPTIONS.items()
     ]
 
+    @functools.wraps(command)
+    def with_globals(context: typer.Context, **given: Any) -> None:
+        settings = settings_of(context)
+        for name in _GLOBAL_OPTIONS:
+            value = given.pop(name)
+            if value:
+                setattr(settings, name, value)
+        command(context, **given)
 
-class GlobalCommand(TyperCommand):
-    """A command that takes the global options too."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.extend(_global_options())
-
-
-class GlobalGroup(TyperGroup):
-    """The group that takes the global options before the command's name."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.extend(_global_options())
+    parameters = [*own.parameters.values(), *added]
+    with_globals.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it
+    with_globals.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_globals
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +99,8 @@ GroupOption = Annotated[list[str] | None, typer.Option("--group", metavar="G", h
 ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="All but these.")]
 
 
-def targets(patterns: list[str] | None, everything: bool, group: list[str] | None, exclude: list[str] | None) -> Targets:
+def targets(
+    patterns: list[str] | None, everything: bool, group: list[str] | None, exclude: list[str] | None
+) -> Targets:
+    """What typer parsed, as a value."""
     return Targets(tuple(patterns or ()), everything, tuple(group or ()), tuple(exclude or ()))

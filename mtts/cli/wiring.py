@@ -5,16 +5,20 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from mtts.adapters.clock import SystemClock
-from mtts.adapters.inventory import find_inventory, load_inventory
+from mtts.adapters.inventory.loader import load_inventory
+from mtts.adapters.inventory.places import find_inventory
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
-from mtts.adapters.routeros.routers import LibrouterosRouters
+from mtts.adapters.routeros.routers import LibrouterosRouters, fetch_fingerprint
+from mtts.adapters.routeros.tls import normal_fingerprint
 from mtts.adapters.secrets import SecretStore, open_secret
 from mtts.cli.options import Settings
 from mtts.core.events import Emit
-from mtts.core.inventory import Inventory
+from mtts.core.inventory import Inventory, Router
+from mtts.core.outcome import NodeResult, Outcome
 from mtts.engine.services import Services
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -38,9 +42,29 @@ def set_up_logging(verbosity: int) -> Redactor:
 
 
 @asynccontextmanager
-async def services_for(inventory: Inventory, *, verbosity: int, emit: Emit) -> AsyncIterator[Services]:
+async def services_for(inventory: Inventory, *, redactor: Redactor, emit: Emit) -> AsyncIterator[Services]:
     """Everything a use case needs, closed at the end."""
     clock = SystemClock()
-    secrets = SecretStore(set_up_logging(verbosity))
+    secrets = SecretStore(redactor)
     async with HttpxRegistry(inventory.registries, open_secret=open_secret, clock=clock) as registry:
         yield Services(LibrouterosRouters(secrets), registry, secrets, clock, emit)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFingerprint:
+    """A certificate as a router shows it, beside what the inventory holds."""
+
+    router: str
+    fingerprint: str
+    is_pinned: bool
+    remark: str
+
+
+async def show_fingerprint(services: Services, router: Router) -> list[tuple[NodeResult, ShownFingerprint]]:
+    """The use case of `mtts trust`: a handshake, no login."""
+    del services  # nothing is sent but the handshake
+    fingerprint = await fetch_fingerprint(router)
+    is_pinned = router.fingerprint is not None and normal_fingerprint(router.fingerprint) == fingerprint
+    remark = " (pinned)" if is_pinned else f" (the inventory has {router.fingerprint})" if router.fingerprint else ""
+    shown = ShownFingerprint(router.name, fingerprint, is_pinned, remark)
+    return [(NodeResult(router.name, "", Outcome.NO_OP), shown)]

@@ -132,6 +132,25 @@ def symbol(change: Change) -> str:
     return _SYMBOLS.get(type(change).__name__, ">")
 
 
+_VERBS: Final[Mapping[str, str]] = {
+    "AwaitPull": "wait for the pull of",
+    "PlaceKey": "write the",
+    "RetireKey": "retire the",
+    "Start": "start",
+    "Stop": "stop",
+    "RunInside": "log in inside",
+    "AwaitHealthy": "prove the health of",
+    "Record": "record the release of",
+}
+"""For changes whose symbol does not say what is done."""
+
+
+def headline(change: Change) -> str:
+    """What is done, and to what, in a few words."""
+    verb = _VERBS.get(type(change).__name__, "")
+    return f"{verb} {change.label}".lstrip()
+
+
 def is_disruptive(change: Change) -> bool:
     """Whether the node is off the tailnet while or after it happens."""
     match change:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mtts.core.desired import unsupported_settings
+from mtts.core.desired import command_settings, unsupported_settings
 from mtts.core.dialect import LOSES_CONTAINERS, Dialect
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts, Preconditions
@@ -35,6 +35,15 @@ class Check:
     level: Level
     detail: str
     problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChecks:
+    """All preconditions of one node."""
+
+    router: str
+    node: str
+    checks: tuple[Check, ...]
 
 
 def peak_flash_bytes(release: Release) -> int:
@@ -175,6 +184,10 @@ def _check_image(facts: Facts, router: Router, release: Release | Problem | None
         case Problem():
             yield Check("image", Level.PROBLEM, release.message, release)
         case Release():
+            command = command_settings(release) if Dialect(facts.version).wants_explicit_command else None
+            if isinstance(command, Problem):
+                yield Check("image", Level.PROBLEM, command.message, command)
+                return
             version = release.version or release.manifest_digest.short
             yield Check("image", Level.OK, f"{release.image} is {version} for {platform}")
         case None:

@@ -38,3 +38,12 @@ class NodeStatus:
         if self.health is None:
             return self.state == "running" and self.platform_digest is not None
         return self.health.is_healthy
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLog:
+    """What a node's container said, oldest line first."""
+
+    router: str
+    node: str
+    lines: tuple[str, ...]

@@ -1,6 +1,6 @@
 """Carries out a plan that was decided on, change by change, and says how the node stands at the end."""
 
-from mtts.core.changes import PlaceKey
+from mtts.core.changes import PlaceKey, headline, symbol
 from mtts.core.errors import MttsError, Problem
 from mtts.core.events import Kind
 from mtts.core.outcome import FlashDelta, NodeResult, Outcome, settle
@@ -24,7 +24,7 @@ async def execute(
         if work.node.auth_key is not None and any(isinstance(change, PlaceKey) for change in planned.plan.changes):
             await work.services.secrets.open(work.node.auth_key)  # what cannot be read is found out before a write
         for change in planned.plan.changes:
-            work.tell(Kind.STEP, f"{change.label}: {change.why}" if change.why else change.label)
+            work.tell(Kind.STEP, f"{symbol(change)} {headline(change)}")
             await applier.apply(change)
         after = await _free_flash_bytes(work.session)
     except MttsError as error:
@@ -48,7 +48,7 @@ async def execute(
             work.node.name,
             done if applier.wrote else Outcome.NO_OP,
             from_version=from_version,
-            to_version=planned.plan.to_version or from_version,
+            to_version=applier.recorded_version or from_version,
             flash=FlashDelta(before, after),
             evidence=applier.evidence,
             warnings=planned.plan.warnings,

@@ -1,6 +1,6 @@
 """The commands that only look: `plan`, `check`, `status`, `logs`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from mtts.core.errors import Problem, StepFailedError
@@ -8,8 +8,8 @@ from mtts.core.facts import ContainerRow, Facts
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
-from mtts.core.preflight import Check, Level
-from mtts.core.status import NodeStatus
+from mtts.core.preflight import Level, NodeChecks
+from mtts.core.status import NodeLog, NodeStatus
 from mtts.engine.execute import result_of
 from mtts.engine.gather import gather, gather_containers
 from mtts.engine.planning import check_on, observer_for, plan_on, resolve, with_health
@@ -31,7 +31,7 @@ async def plan_router(services: Services, router: Router, *, adopt: bool) -> lis
     return found
 
 
-async def check_router(services: Services, router: Router) -> list[tuple[NodeResult, tuple[Check, ...]]]:
+async def check_router(services: Services, router: Router) -> list[tuple[NodeResult, NodeChecks]]:
     """Every precondition of each node."""
     found = []
     async with services.routers.session(router) as session:
@@ -42,7 +42,8 @@ async def check_router(services: Services, router: Router) -> list[tuple[NodeRes
             problems = [check.problem for check in checks if check.level is Level.PROBLEM]
             warnings = tuple(check.problem for check in checks if check.level is Level.WARNING and check.problem)
             result = result_of(work, Outcome.REFUSED if problems else Outcome.NO_OP)
-            found.append((replace(result, problem=problems[0] if problems else None, warnings=warnings), checks))
+            result = replace(result, problem=problems[0] if problems else None, warnings=warnings)
+            found.append((result, NodeChecks(router.name, node.name, checks)))
     return found
 
 
@@ -58,22 +59,31 @@ async def status_router(services: Services, router: Router) -> list[tuple[NodeRe
     return found
 
 
-async def read_log(services: Services, router: Router, *, follow: bool) -> AsyncIterator[tuple[str, str]]:
-    """The log of each of the router's nodes as (node, message); with `follow`, for as long as somebody listens."""
+async def log_router(
+    services: Services, router: Router, *, follow: bool, show: Callable[[str, str], None]
+) -> list[tuple[NodeResult, NodeLog]]:
+    """The log of each of the router's nodes; with `follow`, for as long as the run goes on.
+
+    Each line goes to `show` as it comes, with the name of its node, and is returned at the end.
+    """
+    seen: dict[str, dict[str, str]] = {node.name: {} for node in router.nodes}
     async with services.routers.session(router) as session:
         facts = await gather(session, router, router.nodes)
-        seen: set[tuple[str, str]] = set()
         while True:
+            containers = await gather_containers(session)
             for node in router.nodes:
-                work = NodeWork(services, session, router, node)
-                container = _only(await gather_containers(session), node.name, router)
-                for id_, message in await observer_for(work, facts).log(container):
-                    if (node.name, id_) not in seen:
-                        seen.add((node.name, id_))
-                        yield node.name, message
+                observer = observer_for(NodeWork(services, session, router, node), facts)
+                for key, message in await observer.log(_only(containers, node.name, router)):
+                    if key not in seen[node.name]:
+                        seen[node.name][key] = message
+                        show(node.name, message)
             if not follow:
-                return
+                break
             await services.clock.sleep(router.timing.poll_s)
+    return [
+        (NodeResult(router.name, name, Outcome.NO_OP), NodeLog(router.name, name, tuple(messages.values())))
+        for name, messages in seen.items()
+    ]
 
 
 def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> ContainerRow:

@@ -1,6 +1,5 @@
 """`mtts remove` and `mtts login`: plans of another kind than a deploy, carried out by the same hands."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from mtts.core.inventory import Router
@@ -27,13 +26,17 @@ async def remove_router(services: Services, router: Router, *, purge_identity: b
     return results
 
 
-async def plans_of_removal(services: Services, router: Router, *, purge_identity: bool) -> Sequence[Plan]:
+async def plans_of_removal(
+    services: Services, router: Router, *, purge_identity: bool
+) -> list[tuple[NodeResult, Plan]]:
     """What `remove_router` would do, to be shown before somebody says yes."""
+    found = []
     async with services.routers.session(router) as session:
-        return [
-            (await _plan_removal(NodeWork(services, session, router, node), purge_identity=purge_identity)).plan
-            for node in router.nodes
-        ]
+        for node in router.nodes:
+            work = NodeWork(services, session, router, node)
+            plan = (await _plan_removal(work, purge_identity=purge_identity)).plan
+            found.append((result_of(work, Outcome.NO_OP), plan))
+    return found
 
 
 async def login_router(services: Services, router: Router, *, reauth: bool) -> list[NodeResult]:

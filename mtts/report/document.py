@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from mtts.core.errors import Problem
+from mtts.core.image import Release
 from mtts.core.outcome import NodeResult
+from mtts.core.preflight import Check
+from mtts.core.status import NodeStatus
 
 SCHEMA: Final = "mtts/run/1"
 
@@ -40,9 +43,52 @@ def document(run: Run, *, details: Mapping[str, Any] | None = None) -> dict[str,
     }
 
 
-def failure(command: str, problem: Problem, exit_code: int) -> dict[str, Any]:
+def check_json(router: str, node: str, checks: Sequence[Check]) -> dict[str, Any]:
+    """`mtts check`'s own part of the document, one node."""
+    return {
+        "router": router,
+        "node": node,
+        "checks": [
+            {
+                "name": check.name,
+                "level": str(check.level),
+                "detail": check.detail,
+                "problem": problem_json(check.problem) if check.problem else None,
+            }
+            for check in checks
+        ],
+    }
+
+
+def status_json(status: NodeStatus) -> dict[str, Any]:
+    """`mtts status`' own part of the document, one node."""
+    latest = status.latest if isinstance(status.latest, Release) else None
+    return {
+        "router": status.router,
+        "node": status.node,
+        "routeros": status.routeros,
+        "container": status.state,
+        "release": {
+            "version": status.version,
+            "platform_digest": str(status.platform_digest) if status.platform_digest else None,
+        },
+        "latest": latest
+        and {"version": latest.version, "platform_digest": str(latest.manifest_digest), "image": str(latest.image)},
+        "is_current": status.is_current,
+        "tailnet": status.health
+        and {
+            "state": status.health.backend_state,
+            "online": status.health.is_healthy,
+            "node_id": status.health.node_id,
+            "evidence": str(status.health.evidence),
+        },
+        "flash": {"free": status.free_flash_bytes, "total": status.total_flash_bytes},
+    }
+
+
+def failure(problem: Problem, exit_code: int) -> dict[str, Any]:
     """The document of a run that ended before any router was contacted."""
-    return {"schema": SCHEMA, "command": command, "error": problem_json(problem), "exit_code": exit_code}
+    return {"schema": SCHEMA, "error": problem_json(problem), "exit_code": exit_code}
 
 
 def to_text(values: Mapping[str, Any]) -> str:

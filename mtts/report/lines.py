@@ -10,11 +10,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mtts.core.changes import routeros_command, symbol
+from mtts.core.changes import headline, routeros_command, symbol
 from mtts.core.errors import Problem
+from mtts.core.image import Release
 from mtts.core.outcome import NodeResult
 from mtts.core.plan import Plan
 from mtts.core.preflight import Check, Level
+from mtts.core.status import NodeStatus
 from mtts.core.text import printable
 
 _OUTCOME_STYLES = {
@@ -44,6 +46,11 @@ def stdout_console(*, no_color: bool) -> Console:
     )
 
 
+def stderr_console(*, no_color: bool) -> Console:
+    """For what is said to a person while a command runs."""
+    return Console(stderr=True, no_color=no_color or None, highlight=False, emoji=False, markup=False)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     """A table whose cells are plain text unless they are `Text` already."""
     made = Table(*headings, box=SIMPLE, show_edge=False, pad_edge=False, header_style="bold")
@@ -66,10 +73,17 @@ def results(found: Sequence[NodeResult]) -> Iterable[RenderableType]:
         for result in found
     ]
     yield table(("ROUTER", "NODE", "OUTCOME", "RELEASE", "VERIFIED BY", "FLASH"), rows)
+    yield from problems(found)
+
+
+def problems(found: Sequence[NodeResult]) -> Iterable[Text]:
+    """What is wrong, what is odd, and what to do, in the order of the routers."""
     for result in found:
         place = f"{result.router}/{result.node}"
         if result.problem is not None:
             yield from problem(result.problem, place=place, style="red")
+        if result.next_step and (result.problem is None or result.next_step != result.problem.hint):
+            yield Text(f"  next: {printable(result.next_step)}")
         for warning in result.warnings:
             yield from problem(warning, place=place, style="yellow")
 
@@ -89,10 +103,8 @@ def plan(found: Plan) -> Iterable[RenderableType]:
         yield Text("  nothing to change")
     for change in found.changes:
         sign = symbol(change)
-        reason = f"  # {change.why}" if change.why else ""
-        yield Text.assemble(
-            "  ", (sign, _SYMBOL_STYLES[sign]), f" {printable(change.label)}", (printable(reason), "dim")
-        )
+        reason = f"  # {printable(change.why)}" if change.why else ""
+        yield Text.assemble("  ", (sign, _SYMBOL_STYLES[sign]), f" {printable(headline(change))}", (reason, "dim"))
         before, after = getattr(change, "before", None), getattr(change, "after", None)
         if before is not None and after is not None:
             for prop, value in after.items():
@@ -118,6 +130,41 @@ def checks(router: str, node: str, found: Sequence[Check]) -> Iterable[Renderabl
         )
         if check.problem and check.problem.hint:
             yield Text(f"             hint: {printable(check.problem.hint)}")
+
+
+def statuses(found: Sequence[NodeStatus]) -> Iterable[RenderableType]:
+    """A line per node: container, running and latest release, tailnet, free flash."""
+    rows = [
+        (
+            status.router,
+            status.node,
+            status.routeros,
+            status.state,
+            status.version or "-",
+            _latest(status),
+            _tailnet(status),
+            f"{size(status.free_flash_bytes)} of {size(status.total_flash_bytes)}",
+        )
+        for status in found
+    ]
+    yield table(("ROUTER", "NODE", "ROUTEROS", "CONTAINER", "RELEASE", "LATEST", "TAILNET", "FREE FLASH"), rows)
+
+
+def _latest(status: NodeStatus) -> str:
+    match status.latest:
+        case Release() as release:
+            name = release.version or release.manifest_digest.short
+            return {True: f"{name} (current)", False: f"{name} (new)", None: name}[status.is_current]
+        case Problem() as reason:
+            return f"? [{reason.code}]"
+        case None:
+            return "-"
+
+
+def _tailnet(status: NodeStatus) -> str:
+    if status.health is None:
+        return "-"
+    return "online" if status.health.is_healthy else status.health.backend_state
 
 
 def size(value: int | None) -> str:

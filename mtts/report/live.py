@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtts.core.events import Emit, Event, Kind
+from mtts.core.outcome import Outcome
 from mtts.core.text import printable
 
 _SHOWN_ROUTERS = 20
@@ -36,7 +37,8 @@ class _LiveDisplay:
     def show(self, event: Event) -> None:
         if event.kind is Kind.FINISHED:
             self._working.pop(event.router, None)
-            self._console.print(Text(line(event)))
+            if not _is_idle(event):
+                self._console.print(Text(line(event)))
         else:
             self._working[event.router] = event
 
@@ -53,11 +55,16 @@ def line(event: Event) -> str:
     return f"{place}: {printable(event.text) or event.kind}"
 
 
+def _is_idle(event: Event) -> bool:
+    """Whether it only says that there is nothing to say."""
+    return event.kind in (Kind.STARTED, Kind.WAITING) or event.text == Outcome.NO_OP
+
+
 @contextmanager
 def progress(*, quiet: bool, verbosity: int, no_color: bool) -> Iterator[Emit]:
     """Where events go: to a live display, to plain lines, or nowhere.
 
-    Plain lines leave the waiting out unless `verbosity` asks for it: a log file needs no ticking.
+    Plain lines leave out what ticks and what says nothing, unless `verbosity` asks for it.
     """
     console = Console(stderr=True, no_color=no_color or None, highlight=False, emoji=False, markup=False)
     if quiet:
@@ -69,7 +76,7 @@ def progress(*, quiet: bool, verbosity: int, no_color: bool) -> Iterator[Emit]:
         return
 
     def print_line(event: Event) -> None:
-        if event.kind is not Kind.WAITING or verbosity:
+        if verbosity or not _is_idle(event):
             console.print(Text(line(event)), soft_wrap=True)
 
     yield print_line

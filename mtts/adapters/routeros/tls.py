@@ -83,7 +83,7 @@ def check_pin(router: Router, certificate: bytes | None) -> None:
     """UnreachableError where a pinned router shows anything but the pinned certificate."""
     if router.tls is not TlsMode.PINNED:
         return
-    pinned = _normal(router.fingerprint or "")
+    pinned = normal_fingerprint(router.fingerprint or "")
     shown = fingerprint(certificate) if certificate else "no certificate"
     if shown != pinned:
         raise UnreachableError(
@@ -93,7 +93,8 @@ def check_pin(router: Router, certificate: bytes | None) -> None:
         )
 
 
-def _normal(pin: str) -> str:
+def normal_fingerprint(pin: str) -> str:
+    """A fingerprint as `fingerprint` writes it, out of any way of writing one."""
     digits = re.sub(r"[:\s]", "", pin.lower().removeprefix("sha256:"))
     return f"sha256:{digits}"
 

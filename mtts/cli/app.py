@@ -1,0 +1,101 @@
+"""The `mtts` command: its sub-commands, and what happens to errors that reach the top."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Final
+
+import typer
+
+from mtts import __version__
+from mtts.cli import check, deploy, init, lab, login, logs, plan, remove, schema, status, trust
+from mtts.cli.options import Settings, takes_globals
+from mtts.core.errors import MttsError, Problem, RegistryError, RouterError, UsageError
+from mtts.core.outcome import EXIT_INTERNAL, EXIT_USAGE
+
+_LOG = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="mtts",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+
+_COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
+    "init": init.init,
+    "check": check.check,
+    "plan": plan.plan,
+    "deploy": deploy.deploy,
+    "status": status.status,
+    "login": login.login,
+    "logs": logs.logs,
+    "remove": remove.remove,
+    "trust": trust.trust,
+    "schema": schema.schema,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(takes_globals(_command))
+app.add_typer(lab.app, name="lab")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mtts {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+@takes_globals
+def _root(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Deploys a small Tailscale container on MikroTik RouterOS routers, and looks after it."""
+    del context, version  # both have been taken care of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; never a traceback."""
+    settings = Settings()
+    try:
+        app(args=list(sys.argv[1:] if arguments is None else arguments), obj=settings, prog_name="mtts")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_USAGE
+    except MttsError as error:
+        return _tell(settings, error.problem, _exit_code(error))
+    except Exception as error:  # noqa: BLE001 - boundary: people get a sentence, -vv gets the traceback
+        _LOG.debug("a fault in mtts", exc_info=True)
+        message = f"a fault in mtts: {type(error).__name__}"
+        return _tell(settings, Problem("internal", message, "please report it, with what -vv prints"), EXIT_INTERNAL)
+    return 0
+
+
+def _exit_code(error: MttsError) -> int:
+    """For errors outside a run over the fleet; inside one, every node has an outcome."""
+    match error:
+        case UsageError():
+            return EXIT_USAGE
+        case RouterError():
+            return 4
+        case RegistryError():
+            return 5
+        case _:
+            return EXIT_INTERNAL
+
+
+def _tell(settings: Settings, problem: Problem, code: int) -> int:
+    if settings.json:
+        from mtts.report.document import failure, to_text  # noqa: PLC0415 - only when something went wrong
+
+        typer.echo(to_text(failure(problem, code)))
+        return code
+    from mtts.core.text import printable  # noqa: PLC0415 - only when something went wrong
+
+    lines = [printable(line) for line in problem.message.splitlines()]
+    hint = [f"hint: {printable(problem.hint)}"] if problem.hint else []
+    typer.echo("\n".join([f"mtts: {lines[0]} [{problem.code}]", *lines[1:], *hint]), err=True)
+    return code

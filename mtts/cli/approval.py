@@ -1,0 +1,51 @@
+"""What a person or a plan file has to say before something is done."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from mtts.cli.options import Settings, Targets
+from mtts.cli.runner import over_fleet
+from mtts.core.errors import UsageError
+from mtts.core.outcome import EXIT_INTERRUPTED
+from mtts.core.plan import Plan
+from mtts.core.plan_file import loads
+from mtts.engine.inspect import plan_router
+from mtts.report import lines
+
+
+def read_plan_file(path: Path) -> tuple[Plan, ...]:
+    """The plans that were approved."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {type(error).__name__}", code="plan-file-invalid") from error
+
+
+def approve_disruption(settings: Settings, named: Targets, *, adopt: bool) -> None:
+    """At a terminal, show plans that interrupt a running node and ask; elsewhere the inventory is the order."""
+    if not sys.stdin.isatty():
+        return
+    quiet = Settings(inventory=settings.inventory, quiet=True, parallel=settings.parallel)
+    planned = over_fleet(quiet, "plan", named, lambda services, router: plan_router(services, router, adopt=adopt))
+    disruptive = [plan for plan in planned.found if plan.disrupts and not plan.refusals]
+    if disruptive:
+        ask(settings, disruptive, "These nodes are off the tailnet for a moment. Go on?")
+
+
+def ask(settings: Settings, plans: Sequence[Plan], question: str) -> None:
+    """Show the plans on stderr and have them confirmed; a no ends the command."""
+    console = lines.stderr_console(no_color=settings.no_color)
+    for plan in plans:
+        for renderable in lines.plan(plan):
+            console.print(renderable, soft_wrap=True)
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def require_yes(question: str) -> None:
+    """Refuse to destroy anything unasked where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise UsageError(question, code="confirmation-needed", hint="add --yes")

@@ -1,0 +1,39 @@
+"""`mtts deploy`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+
+
+def deploy(
+    context: typer.Context,
+    *,
+    target: TargetArgument = None,
+    everything: AllOption = False,
+    group: GroupOption = None,
+    exclude: ExcludeOption = None,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take over a container that was set up by hand.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even where a node is interrupted.")] = False,
+    plan: Annotated[Path | None, typer.Option("--plan", help="Apply exactly this plan, or refuse.")] = None,
+) -> None:
+    """Bring nodes to the inventory's state and log them in; run again, it changes nothing."""
+    from mtts.cli.approval import approve_disruption, read_plan_file  # noqa: PLC0415 - --help stays light
+    from mtts.cli.runner import bare, conclude, over_fleet  # noqa: PLC0415
+    from mtts.engine.deploy import deploy_router  # noqa: PLC0415
+    from mtts.report import lines  # noqa: PLC0415
+
+    settings = settings_of(context)
+    named = targets(target, everything, group, exclude)
+    approved = read_plan_file(plan) if plan else ()
+    if not (yes or approved):
+        approve_disruption(settings, named, adopt=adopt)
+    finished = over_fleet(
+        settings,
+        "deploy",
+        named,
+        bare(lambda services, router: deploy_router(services, router, adopt=adopt, approved=approved)),
+    )
+    conclude(settings, finished, lines.results(finished.results))

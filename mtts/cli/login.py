@@ -1,0 +1,31 @@
+"""`mtts login`."""
+
+from typing import Annotated
+
+import typer
+
+from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+
+
+def login(
+    context: typer.Context,
+    *,
+    target: TargetArgument = None,
+    everything: AllOption = False,
+    group: GroupOption = None,
+    exclude: ExcludeOption = None,
+    reauth: Annotated[bool, typer.Option("--reauth", help="Log in anew even where the node is online.")] = False,
+) -> None:
+    """Log nodes in with the inventory's auth key where they wait for a login."""
+    from mtts.cli.runner import bare, conclude, over_fleet  # noqa: PLC0415 - --help stays light
+    from mtts.engine.operate import login_router  # noqa: PLC0415
+    from mtts.report import lines  # noqa: PLC0415
+
+    settings = settings_of(context)
+    finished = over_fleet(
+        settings,
+        "login",
+        targets(target, everything, group, exclude),
+        bare(lambda services, router: login_router(services, router, reauth=reauth)),
+    )
+    conclude(settings, finished, lines.results(finished.results))

@@ -1,0 +1,39 @@
+"""`mtts logs`."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+
+
+def logs(
+    context: typer.Context,
+    *,
+    target: TargetArgument = None,
+    everything: AllOption = False,
+    group: GroupOption = None,
+    exclude: ExcludeOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing until Ctrl-C.")] = False,
+) -> None:
+    """Print the logs of nodes, as their routers keep them."""
+    from mtts.cli.runner import conclude, over_fleet  # noqa: PLC0415 - --help stays light
+    from mtts.core.text import printable  # noqa: PLC0415
+    from mtts.engine.inspect import log_router  # noqa: PLC0415
+    from mtts.report import lines  # noqa: PLC0415
+
+    settings = settings_of(context)
+
+    def show(router: str, node: str, message: str) -> None:
+        if not settings.json:
+            typer.echo(f"{router}/{node}: {printable(message)}")
+
+    finished = over_fleet(
+        settings,
+        "logs",
+        targets(target, everything, group, exclude),
+        lambda services, router: log_router(services, router, follow=follow, show=partial(show, router.name)),
+    )
+    details = {"logs": [{"router": log.router, "node": log.node, "lines": log.lines} for log in finished.found]}
+    conclude(settings, finished, lines.problems(finished.results), details=details)

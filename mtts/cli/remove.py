@@ -1,0 +1,46 @@
+"""`mtts remove`."""
+
+from typing import Annotated
+
+import typer
+
+from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+
+
+def remove(
+    context: typer.Context,
+    *,
+    target: TargetArgument = None,
+    everything: AllOption = False,
+    group: GroupOption = None,
+    exclude: ExcludeOption = None,
+    purge_identity: Annotated[
+        bool, typer.Option("--purge-identity", help="Delete the state directory too: the node is lost for good.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take everything of ours off routers; the node's identity stays unless asked."""
+    from mtts.cli.approval import ask, require_yes  # noqa: PLC0415 - --help stays light
+    from mtts.cli.runner import bare, conclude, over_fleet  # noqa: PLC0415
+    from mtts.engine.operate import plans_of_removal, remove_router  # noqa: PLC0415
+    from mtts.report import lines  # noqa: PLC0415
+
+    settings = settings_of(context)
+    named = targets(target, everything, group, exclude)
+    if not yes:
+        require_yes("mtts remove takes nodes off routers, and nobody is here to confirm it")
+        planned = over_fleet(
+            settings,
+            "remove",
+            named,
+            lambda services, router: plans_of_removal(services, router, purge_identity=purge_identity),
+        )
+        if any(plan.changes for plan in planned.found):
+            ask(settings, planned.found, "Remove all this?")
+    finished = over_fleet(
+        settings,
+        "remove",
+        named,
+        bare(lambda services, router: remove_router(services, router, purge_identity=purge_identity)),
+    )
+    conclude(settings, finished, lines.results(finished.results))

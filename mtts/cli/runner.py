@@ -1,0 +1,139 @@
+"""Runs a use case over the routers that were named: events, Ctrl-C, results, document, exit code."""
+
+import asyncio
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import typer
+from rich.console import RenderableType
+
+from mtts.cli.options import Settings, Targets
+from mtts.cli.wiring import inventory_for, services_for, set_up_logging
+from mtts.core.inventory import Router, select_routers
+from mtts.core.outcome import EXIT_INTERRUPTED, NodeResult, Outcome, exit_code
+from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.services import Services
+from mtts.report import lines
+from mtts.report.document import Run, document, to_text
+from mtts.report.live import progress
+
+Found = TypeVar("Found")
+UseCase = Callable[[Services, Router], Awaitable[Sequence[tuple[NodeResult, Found]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[Found]):
+    """What a run over a fleet brought: a result per node, and what the use case found for each."""
+
+    command: str
+    started_s: float
+    results: Sequence[NodeResult]
+    found: Sequence[Found]
+    was_interrupted: bool
+    redact: Callable[[str], str]
+
+
+def over_fleet(settings: Settings, command: str, named: Targets, use_case: UseCase[Found]) -> Finished[Found]:
+    """Run `use_case` on every named router; UsageError before anything was contacted."""
+    inventory = inventory_for(settings)
+    routers = select_routers(
+        inventory,
+        patterns=named.patterns,
+        groups=named.groups,
+        everything=named.everything,
+        exclude=named.exclude,
+    )
+    redactor = set_up_logging(settings.verbose)
+    started_s = time.time()
+    found: dict[str, Sequence[Found]] = {}
+    drain = Drain()
+
+    async def run() -> list[NodeResult]:
+        with progress(quiet=settings.quiet, verbosity=settings.verbose, no_color=settings.no_color) as emit:
+            async with services_for(inventory, redactor=redactor, emit=emit) as services:
+
+                async def work(router: Router) -> Sequence[NodeResult]:
+                    pairs = await use_case(services, router)
+                    found[router.name] = [value for _, value in pairs]
+                    return [result for result, _ in pairs]
+
+                return await run_fleet(
+                    routers,
+                    work,
+                    emit=emit,
+                    parallel=settings.parallel,
+                    timeout_s=settings.timeout,
+                    drain=drain,
+                )
+
+    results = run_interruptibly(run, drain)
+    values = [value for router in routers for value in found.get(router.name, ())]
+    return Finished(command, started_s, results, values, drain.requested, redactor.redact)
+
+
+def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
+    """The one `asyncio.run`: the first Ctrl-C lets what runs end, the second one cancels it."""
+
+    async def main() -> Any:
+        task = asyncio.ensure_future(work())
+        loop = asyncio.get_running_loop()
+
+        def interrupted() -> None:
+            if drain.requested:
+                task.cancel()
+            drain.requested = True
+            sys.stderr.write("finishing what has begun; Ctrl-C again stops at once\n")
+
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+        try:
+            return await task
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        sys.stderr.write("stopped; nothing is recorded that was not verified: run the command again to go on\n")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def conclude(
+    settings: Settings,
+    finished: Finished[Any],
+    shown: Iterable[RenderableType],
+    *,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Print the result, as people or programs want it, and exit with the code that it asks for."""
+    code = EXIT_INTERRUPTED if finished.was_interrupted else exit_code(finished.results)
+    if settings.json:
+        run = Run(uuid.uuid4().hex, finished.command, finished.started_s, time.time(), finished.results, code)
+        typer.echo(finished.redact(to_text(document(run, details=details))))
+    elif not (settings.quiet and is_all_quiet(finished.results)):
+        console = lines.stdout_console(no_color=settings.no_color)
+        for renderable in shown:
+            console.print(renderable, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def is_all_quiet(results: Sequence[NodeResult]) -> bool:
+    """Whether nothing happened and nothing needs a look: what cron should not mail."""
+    return all(
+        result.outcome is Outcome.NO_OP and not result.changes_pending and not result.warnings for result in results
+    )
+
+
+def bare(
+    use_case: Callable[[Services, Router], Awaitable[Sequence[NodeResult]]],
+) -> UseCase[None]:
+    """A use case that brings nothing but results."""
+
+    async def paired(services: Services, router: Router) -> Sequence[tuple[NodeResult, None]]:
+        return [(result, None) for result in await use_case(services, router)]
+
+    return paired
