@@ -12,6 +12,7 @@ from typing import Final
 
 from mtts.core.address import NodeNetwork
 from mtts.core.dialect import Dialect, Term
+from mtts.core.errors import Problem
 from mtts.core.image import Release
 from mtts.core.inventory import MIB, NodeSpec
 from mtts.core.storage import Place
@@ -356,10 +357,8 @@ def container_object(
     if name_word:
         props[name_word] = f"{node.name}-{slot}"
     if dialect.wants_explicit_command and release is not None:
-        argv = (*release.entrypoint, *release.cmd)
-        props["entrypoint"] = argv[0] if argv else ""
-        if argv[1:]:
-            props["cmd"] = " ".join(argv[1:])
+        command = command_settings(release)
+        props |= {} if isinstance(command, Problem) else command  # a problem is preflight's to tell
     tmpfs = dialect.word(Term.CONTAINER_TMPFS)
     other_forms: tuple[Mapping[str, str], ...] = ()
     if tmpfs:
@@ -374,6 +373,29 @@ def container_object(
         conflict="foreign-container",
         alternatives=other_forms,
     )
+
+
+def command_settings(release: Release) -> dict[str, str] | Problem:
+    """The image's own command as an entry's settings, which RouterOS 7.22 and newer want to be named."""
+    argv = (*release.entrypoint, *release.cmd)
+    if not argv:
+        return Problem(
+            "image-without-command",
+            f"{release.image} has neither entrypoint nor cmd, so that there is nothing to start",
+            "use an image that has one",
+        )
+    unsure = next((word for word in argv if not word or any(c.isspace() or c in "\"'\\" for c in word)), None)
+    if unsure is not None:
+        return Problem(
+            "image-without-command",
+            f"the command of {release.image} has the argument {unsure!r}: `cmd` is one line to RouterOS,"
+            " and how it takes blanks and quotes in an argument is not known",
+            "use an image whose entrypoint and cmd need no quotes",
+        )
+    settings = {"entrypoint": argv[0]}
+    if argv[1:]:
+        settings["cmd"] = " ".join(argv[1:])
+    return settings
 
 
 def _pinned(node: NodeSpec) -> str:

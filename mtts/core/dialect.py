@@ -29,7 +29,6 @@ class Term(Enum):
     MOUNT_LIST = auto()
     SHELL_COMMAND = auto()
     CONTAINER_LOG = auto()
-    START_SELECTOR = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,6 @@ DIALECT: Final[Mapping[Term, Entry]] = {
     Term.MOUNT_LIST: Entry("/container/mounts", "add", _since(v7_18="name", v7_21="list")),
     Term.SHELL_COMMAND: Entry("/container", "shell", _since(v7_18=None, v7_20="cmd")),
     Term.CONTAINER_LOG: Entry("/container/log", "print", _since(v7_18=None, v7_20="proplist")),
-    Term.START_SELECTOR: Entry("/container", "start", _since(v7_18="number", v7_20="numbers")),
 }
 
 EXPLICIT_COMMAND_SINCE: Final = Version(7, 22)
@@ -73,9 +71,6 @@ MOUNTS_BY_LIST_SINCE: Final = Version(7, 21)
 
 IMAGE_ID_SINCE: Final = Version(7, 21)
 """From here on a container shows `image-id`, the digest of its image's config."""
-
-FLAGS_SINCE: Final = Version(7, 20)
-"""From here on a container's state is flags (`running`, `stopped`, …) rather than the text `status`."""
 
 LOSES_CONTAINERS: Final = (Version(7, 22), Version(7, 22, 1))
 """Releases that could lose containers over a reboot (fixed in 7.22.2, by MikroTik's changelog)."""
@@ -113,6 +108,10 @@ class Dialect:
     @property
     def mounts_by_list(self) -> bool:
         return self.version >= MOUNTS_BY_LIST_SINCE
+
+    @property
+    def shows_image_id(self) -> bool:
+        return self.version >= IMAGE_ID_SINCE
 
     @property
     def wants_explicit_command(self) -> bool:

@@ -63,6 +63,7 @@ CODES: Final[Mapping[str, str]] = {
     "path-through-node": "mtts reaches the router through the very node that it would stop.",
     "auth-key-missing": "The node has no identity yet and the inventory names no auth key.",
     "auth-key-left": "The auth key's file is still on the router after the login.",
+    "image-without-command": "RouterOS 7.22 and newer must be told the image's command, and it cannot be.",
     # what the router did
     "pull-failed": "The router could not pull or unpack the image.",
     "pull-stalled": "The router made no progress with the image, or took longer than `pull` allows.",
@@ -71,7 +72,6 @@ CODES: Final[Mapping[str, str]] = {
     "needs-login": "The node waits for a login: its auth key was missing, refused or expired.",
     "not-healthy": "The container runs but the node did not come online in time.",
     "crash-loop": "The container stopped or restarted while it was being watched.",
-    "wrong-release": "The router pulled another release than the one that was resolved.",
     "read-back-differs": "The router holds another value than the one that was written.",
     "plan-stale": "The router changed since the plan was made.",
     "changed-underway": "The router changed while mtts was working on it.",

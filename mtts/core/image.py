@@ -176,6 +176,10 @@ class Release:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
 
+    def is_shown_as(self, image_id: str) -> bool:
+        """Whether a router's `image-id` is this release: the config's digest, after some pulls the manifest's."""
+        return image_id in (str(self.config_digest), str(self.manifest_digest))
+
 
 def _split_host(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")

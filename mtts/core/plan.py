@@ -32,6 +32,7 @@ from mtts.core.desired import (
     SERVE_FILE,
     Wanted,
     cleared_settings,
+    command_settings,
     committed_settings,
     container_object,
     container_settings,
@@ -173,7 +174,7 @@ def _plan(context: _Context, *, adopt: bool, refusals: list[Problem], warnings: 
         refusals.append(_state_unknown(container))
         return []
     elif container.tag and container.tag.adopted:
-        return list(_bring_up(context, container, place=None))
+        return list(_bring_up(context, container, place=None, refusals=refusals))
     place = place_of(context.router, node, facts, context.release)
     network = choose_network(node, facts, veth=veth_name(node))
     refusals.extend(found for found in (place, network) if isinstance(found, Problem))
@@ -216,16 +217,13 @@ def _with_container(
     serve = list(_serve_file(context, place))
     if container is None or container.state is ContainerState.DELETING:
         return [*objects.changes, *objects.removals, *_create(context, place, serve, refusals)]
-    if container.state is ContainerState.FAILED:
-        remove = Remove(
-            "/container",
-            f"container {container.label}",
-            f"its pull failed: {container.about or 'no reason given'}",
-            {"root-dir": container.root_dir},
-        )
+    bad = _why_anew(context, container)
+    if bad:
+        identity = {"root-dir": container.root_dir}
+        remove = Remove("/container", f"container {container.label}", bad, identity, disruptive=container.is_up)
         return [remove, *objects.changes, *objects.removals, *_create(context, place, serve, refusals)]
-    settings = _container_settings(context, container)
-    upkeep = list(_bring_up(context, container, place=place))
+    settings = list(_container_settings(context, container, refusals))
+    upkeep = list(_bring_up(context, container, place=place, refusals=refusals))
     # The comment says where to look for what is to be removed, so it changes last.
     changes = [*objects.changes, *settings, *objects.removals, *_menus_record(context, container)]
     restarts = container.is_up and any(is_disruptive(change) for change in changes)
@@ -235,6 +233,30 @@ def _with_container(
     steps = [*serve, *changes, *upkeep]
     puts_files = bool(serve) or any(isinstance(step, PlaceKey) for step in steps)
     return [*(_directories(context, place) if puts_files else ()), *steps]
+
+
+def _why_anew(context: _Context, container: ContainerRow) -> str:
+    """Why the entry can only be made anew, or nothing: its pull failed, or its image never worked and is not proven.
+
+    What was recorded has worked and is never replaced here. Before 7.21 a router does not say what it pulled: a stopped
+    entry that no run recorded is pulled again, which costs little against starting a bad image for ever.
+    """
+    release, health = context.release, context.facts.health
+    if container.state is ContainerState.FAILED:
+        return f"its pull failed: {container.about or 'no reason given'}"
+    if release is None or _is_recorded(container) or not container.is_imported:
+        return ""
+    is_stopped = container.state is ContainerState.STOPPED
+    if not is_stopped and not (container.is_up and health is not None and not health.is_healthy):
+        return ""
+    if container.image_id is not None:
+        return "" if release.is_shown_as(container.image_id) else "it never worked, and is not the image's release"
+    return "" if context.dialect.shows_image_id or not is_stopped else "it never worked, nor says which image it is"
+
+
+def _is_recorded(container: ContainerRow) -> bool:
+    tag = container.tag
+    return tag is not None and (tag.platform is not None or tag.version is not None or tag.adopted)
 
 
 def _restarting(
@@ -270,18 +292,20 @@ def _create(context: _Context, place: Place, serve: Iterable[Change], refusals: 
     yield from _finish(context, root, wanted.label, place)
 
 
-def _bring_up(context: _Context, container: ContainerRow, *, place: Place | None) -> Iterator[Change]:
+def _bring_up(
+    context: _Context, container: ContainerRow, *, place: Place | None, refusals: list[Problem]
+) -> Iterator[Change]:
     """What a standing container lacks: its image, its login, a start, its record. `place` is None when adopted."""
     node, root, label = context.node, container.root_dir, f"container {container.label}"
-    is_recorded = container.tag is not None and (
-        container.tag.platform is not None or container.tag.version is not None or container.tag.adopted
-    )
+    is_recorded = _is_recorded(container)
     health = context.facts.health
     wait = AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded")
     if not (container.is_imported or container.is_up):
         yield AwaitPull(root, label, "an earlier run asked for it")
     home = place if node.auth_key is not None else None
     logs_in = False
+    if place is not None and not is_recorded and _waits_in_vain(context):
+        refusals.append(_no_key(context))
     if not container.is_up:
         if home is not None and not _has_identity(context):
             logs_in = True
@@ -314,13 +338,19 @@ def _finish(context: _Context, root: str, label: str, place: Place) -> Iterator[
     yield Record(root, label, "verified: recorded on the router", str(tag), committed_settings(node, context.dialect))
 
 
-def _container_settings(context: _Context, container: ContainerRow) -> Iterator[Change]:
+def _container_settings(context: _Context, container: ContainerRow, refusals: list[Problem]) -> Iterator[Change]:
     """Settings of a standing container that differ, the restarting ones in a change of their own."""
     node = context.node
     wanted = container_settings(node, context.dialect, veth=veth_name(node)) | cleared_settings(node, context.dialect)
     tag = container.tag
     if tag is not None and (tag.platform is not None or tag.version is not None):
         wanted |= committed_settings(node, context.dialect)
+    if _lacks_command(context, container):
+        command = _command_of_release(context, container)
+        if isinstance(command, Problem):
+            refusals.append(command)
+        else:
+            wanted |= command
     after = differing(wanted, container.props)
     harmless = {prop: value for prop, value in after.items() if prop in _HARMLESS_SETTINGS}
     restarting = {prop: value for prop, value in after.items() if prop not in harmless}
@@ -335,6 +365,24 @@ def _container_settings(context: _Context, container: ContainerRow) -> Iterator[
                 part,
                 disruptive,
             )
+
+
+def _lacks_command(context: _Context, container: ContainerRow) -> bool:
+    """Whether the entry was made by a RouterOS that took the command out of the image, and cannot start any more."""
+    names_one = container.props.get("entrypoint") or container.props.get("cmd")
+    return context.dialect.wants_explicit_command and not container.is_up and not names_one
+
+
+def _command_of_release(context: _Context, container: ContainerRow) -> dict[str, str] | Problem:
+    """A draft has no release and so a problem, which makes it ask for one."""
+    if context.release is not None:
+        return command_settings(context.release)
+    return Problem(
+        "image-without-command",
+        f"container {container.label} names no entrypoint, without which RouterOS {context.facts.version} does not"
+        " start it, and the registry did not say which is the image's",
+        f"mtts deploy {context.router.name} again once the registry answers",
+    )
 
 
 def _menus_record(context: _Context, container: ContainerRow) -> Iterator[Change]:
@@ -383,16 +431,25 @@ def _serve_file(context: _Context, place: Place) -> Iterator[Change]:
 
 def _first_key(context: _Context, place: Place, refusals: list[Problem]) -> PlaceKey:
     """The key of a node that has no identity, which it must have to come online."""
-    node = context.node
-    if node.auth_key is None:
-        refusals.append(
-            Problem(
-                "auth-key-missing",
-                f"node {node.name} has no identity on {context.router.name} yet and the inventory has no auth key",
-                "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
-            )
-        )
+    if context.node.auth_key is None:
+        refusals.append(_no_key(context))
     return _place_key(context, place)
+
+
+def _waits_in_vain(context: _Context) -> bool:
+    """Whether the node can never come online: nobody logged in, and there is nothing to log in with."""
+    facts = context.facts
+    if context.node.auth_key is not None or facts.preconditions is None or _has_identity(context):
+        return False
+    return facts.health is None or not facts.health.is_healthy
+
+
+def _no_key(context: _Context) -> Problem:
+    return Problem(
+        "auth-key-missing",
+        f"node {context.node.name} has no identity on {context.router.name} yet and the inventory has no auth key",
+        "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
+    )
 
 
 def _place_key(context: _Context, place: Place) -> PlaceKey:
@@ -524,7 +581,7 @@ def _plan_foreign(
         return []
     tag = Tag(context.node.name, adopted=True)
     release = context.release
-    if release is not None and row.image_id in (str(release.config_digest), str(release.manifest_digest)):
+    if release is not None and row.image_id is not None and release.is_shown_as(row.image_id):
         tag = tag.recording(release)
     comment = Set(
         "/container",
@@ -534,7 +591,7 @@ def _plan_foreign(
         {"comment": row.props.get("comment", "")},
         {"comment": str(tag)},
     )
-    return [*_bring_up(context, row, place=None), comment]
+    return [*_bring_up(context, row, place=None, refusals=refusals), comment]
 
 
 def _state_unknown(row: ContainerRow) -> Problem:

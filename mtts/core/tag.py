@@ -79,18 +79,19 @@ class Tag:
 
 
 UNPROVEN: Final = "unknown"
-"""The version in the record of a container that serves, but with another release than the one resolved."""
+"""The version in the record of a container that serves, but not provably the release that was resolved."""
 
 
-def proven(comment: str, release: Release | None, image_id: str | None) -> str:
-    """The comment to record: without digests where the router shows that it pulled something else (I7).
+def proven(comment: str, release: Release | None, image_id: str | None, *, pulled_now: bool) -> str:
+    """The comment to record: with digests only where it is proven that they are what serves (I7).
 
-    RouterOS 7.21 and newer show as `image-id` the digest of the config, after some pulls that of the manifest.
+    The proof is the router's `image-id` (RouterOS 7.21 and newer); where it shows none, that this very run had the
+    entry pulled. What an earlier run pulled before 7.21 is recorded as UNPROVEN, whichever release the tag names now.
     """
     tag = Tag.parse(comment)
-    if tag is None or release is None or image_id is None:
+    if tag is None or release is None:
         return comment
-    if image_id in (str(release.config_digest), str(release.manifest_digest)):
+    if pulled_now if image_id is None else release.is_shown_as(image_id):
         return comment
     return str(replace(tag, version=UNPROVEN, platform=None, index=None))
 

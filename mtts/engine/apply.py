@@ -54,6 +54,9 @@ class Applier:
         self.wrote = False
         """Whether any command that changes the router was sent and not refused."""
         self.evidence: str | None = None
+        self.recorded_version: str | None = None
+        self._pulled: set[str] = set()
+        """Root directories of the entries that this run added, and so had pulled."""
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -115,6 +118,8 @@ class Applier:
         if present is None:
             id_ = await self._send_add(change)
             present = await self._find(change.path, {".id": id_} if id_ else change.identity)
+            if change.path == "/container":
+                self._pulled.add(change.props["root-dir"])
         self._read_back(change.label, change.props, present)
 
     async def _send_add(self, change: Add) -> str:
@@ -236,13 +241,15 @@ class Applier:
 
     async def _record(self, change: Record) -> None:
         container = await self._expect(change.root_dir, change.label)
-        comment = proven(change.comment, self._release, container.image_id)
+        pulled_now = change.root_dir in self._pulled
+        comment = proven(change.comment, self._release, container.image_id, pulled_now=pulled_now)
         wanted = {"comment": comment, **change.settings}
         if differing(wanted, container.props):
             with self._writing():
                 await self._session.set("/container", wanted, id_=container.id)
             container = await self._expect(change.root_dir, change.label)
         self._read_back(change.label, wanted, container.props)
+        self.recorded_version = container.tag.version if container.tag else None
 
     async def _container(self, root_dir: str) -> ContainerRow | None:
         return await await_container.find(self._session, root_dir)

@@ -11,7 +11,7 @@ from mtts.core.errors import CODES, CommandTrappedError, MttsError, Problem, Rat
 from mtts.core.secret import Secret
 
 SOURCES = Path(errors.__file__).parents[1]
-AWAITED = {"confirmation-needed", "interrupted", "inventory-exists", "wrong-release"}
+AWAITED = {"confirmation-needed", "interrupted", "inventory-exists"}
 """Codes of commands that are not written yet."""
 
 

@@ -93,17 +93,24 @@ def test_a_record_names_the_release_and_keeps_the_rest() -> None:
     assert tag == Tag("a", "1.90.1", digest("2"), digest("1"), frozenset({"dns"}), adopted=True)
 
 
-@pytest.mark.parametrize("image_id", [str(digest("3")), str(digest("2")), None])
-def test_a_record_stands_where_the_router_shows_the_image_or_nothing(image_id: str | None) -> None:
+@pytest.mark.parametrize(
+    ("image_id", "pulled_now"), [(str(digest("3")), False), (str(digest("2")), True), (None, True)]
+)
+def test_a_record_stands_where_the_router_shows_the_image_or_this_run_pulled_it(
+    image_id: str | None, pulled_now: bool
+) -> None:
     comment = str(Tag("a").recording(a_release()))
-    assert proven(comment, a_release(), image_id) == comment
+    assert proven(comment, a_release(), image_id, pulled_now=pulled_now) == comment
 
 
-def test_a_record_of_another_image_than_the_one_pulled_names_no_digest() -> None:
+@pytest.mark.parametrize(("image_id", "pulled_now"), [(str(digest("9")), True), (None, False)])
+def test_a_record_of_an_image_that_is_another_or_unproven_names_no_digest(
+    image_id: str | None, pulled_now: bool
+) -> None:
     comment = str(Tag("a", extras=frozenset({"nat"})).recording(a_release()))
-    assert proven(comment, a_release(), str(digest("9"))) == f"mtts:a v={UNPROVEN} with=nat"
+    assert proven(comment, a_release(), image_id, pulled_now=pulled_now) == f"mtts:a v={UNPROVEN} with=nat"
 
 
 @pytest.mark.parametrize(("comment", "release"), [("theirs", a_release()), ("mtts:a v=1", None)])
 def test_without_a_tag_or_a_release_nothing_is_struck(comment: str, release: None) -> None:
-    assert proven(comment, release, str(Digest.parse("sha256:" + "9" * 64))) == comment
+    assert proven(comment, release, str(Digest.parse("sha256:" + "9" * 64)), pulled_now=True) == comment

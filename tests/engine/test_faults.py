@@ -9,7 +9,7 @@ from mtts.core.outcome import Outcome, exit_code
 from mtts.core.secret import FromEnv
 from mtts.lab.journal import JournalEntry
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import HOSTNAME, Deployment, lab_image, versions
+from tests.engine.fleet import HOSTNAME, REPOSITORY, Deployment, lab_image, versions
 
 PULL_ERROR = "fetch manifest failed: getting https://ghcr.io/v2/team/x/manifests/stable failed: auth error"
 
@@ -94,6 +94,27 @@ async def test_an_image_that_does_not_serve_is_told_with_what_its_log_says(
     (row,) = here.rows("/container")
     assert row["start-on-boot"] == "false", "an unproven container must not start by itself"
     assert "platform=" not in row["comment"]
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+@pytest.mark.parametrize("behaviour", ["crash", "never-online"])
+async def test_an_image_that_never_served_is_replaced_once_its_tag_names_one_that_does(
+    deployment: MakeDeployment, version: str, behaviour: str
+) -> None:
+    here = await deployment(version=version, image=lab_image("1.0.0", behaviour=behaviour))
+    assert (await here.deploy()).outcome is Outcome.BROKEN
+    if version == "7.18.2" and behaviour == "never-online":
+        here.router.device.engine.stop(here.container)  # where nothing tells the images apart, a person stops it
+        await here.wait(60)
+    here.lab.registry.publish(lab_image("2.0.0"), repository=REPOSITORY)
+
+    result = await here.deploy()
+
+    assert (result.outcome, result.problem, result.to_version) == (Outcome.DEPLOYED, None, "2.0.0")
+    assert here.writes.count("/container/remove") == 1
+    (row,) = here.rows("/container")
+    assert "v=2.0.0 platform=sha256:" in row["comment"]
+    assert (await here.deploy()).outcome is Outcome.NO_OP
 
 
 @pytest.mark.parametrize("version", versions("7.18.2", "7.20.8", "7.23.3"))
