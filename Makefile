@@ -37,12 +37,13 @@ format: $(STAMP)  ## repair what ruff can repair
 bench: $(STAMP)  ## measure, side by side with what each figure is compared to (see bench/README.md)
 	@set -e; for script in bench/*.py; do $(BIN)/python "$$script"; done
 
-# The two locks agree: the second is resolved under the first. LOCK_ARGS=--upgrade takes newer releases.
+# dev.txt holds everything, extras too, so that mypy sees their types; runtime.txt is resolved under it, so the two agree.
+# LOCK_ARGS=--upgrade takes newer releases.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 lock: $(STAMP)  ## resolve requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet 'uv>=0.9'
-	$(LOCK) $(LOCK_ARGS) --group dev --output-file requirements/dev.txt
+	$(LOCK) $(LOCK_ARGS) --all-extras --group dev --output-file requirements/dev.txt
 	$(LOCK) --constraint requirements/dev.txt --output-file requirements/runtime.txt
 
 clean:  ## remove all that these targets made
