@@ -152,6 +152,9 @@ class SessionLostError(RouterError):
     default_code = "session-lost"
 
 
+_TRAP_HINT: Final = "see /log on the router; where the reason has passed, run the command again"
+
+
 class CommandTrappedError(RouterError):
     """The router answered `!trap`; `text` is its message, word for word."""
 
@@ -162,7 +165,7 @@ class CommandTrappedError(RouterError):
         super().__init__(
             f"{command}: {text}",
             code="command-trapped" if permitted else "not-permitted",
-            hint="" if permitted else "give the user's group the policies read, write, test and api",
+            hint=_TRAP_HINT if permitted else "give the user's group the policies read, write, test and api",
         )
         self.command = command
         self.text = text

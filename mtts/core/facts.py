@@ -118,6 +118,10 @@ class Preconditions:
     """Size of the node's tailscaled.state; None where there is none."""
     tailnet_session: bool
     """Whether a session of ours comes from a tailnet address."""
+    state_home: str | None = None
+    """Prefix of the place where the node's tailscaled.state lies; None where there is none."""
+    leftover_root: bool = False
+    """Whether the root directory of the entry to be made is there already, and no entry uses it."""
 
 
 @dataclass(frozen=True, slots=True)

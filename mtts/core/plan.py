@@ -281,6 +281,9 @@ def _create(context: _Context, place: Place, serve: Iterable[Change], refusals: 
         node, context.dialect, context.release, veth=veth_name(node), place=place, slot=FIRST_SLOT
     )
     root = wanted.identity["root-dir"]
+    if context.facts.preconditions is not None and context.facts.preconditions.leftover_root:
+        why = "left by an entry that is gone; older versions would run its files"
+        yield Remove("/file", f"directory {root}", why, {"name": root})
     yield from _directories(context, place)
     yield from serve
     yield Add(wanted.path, wanted.label, wanted.why, wanted.identity, wanted.props, wanted.alternatives)
@@ -528,6 +531,7 @@ def place_of(router: Router, node: NodeSpec, facts: Facts, release: Release | No
         resource=facts.resource,
         disks=facts.table("/disk"),
         flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
+        state_home=facts.preconditions.state_home if facts.preconditions is not None else None,
         needed_bytes=0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes,
     )
 

@@ -201,6 +201,7 @@ def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release |
         resource=facts.resource,
         disks=facts.table("/disk"),
         flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
+        state_home=facts.preconditions.state_home if facts.preconditions is not None else None,
         needed_bytes=needed,
     )
     if isinstance(place, Problem):

@@ -30,19 +30,38 @@ class Place:
         return "/".join(part for part in (self.prefix, *parts) if part)
 
 
-def choose_storage(
-    setting: str, *, resource: Resource, disks: Sequence[Item], flash_disk: bool, needed_bytes: int = 0
-) -> Place | Problem:
-    """The place that `storage:` names; `auto` is internal flash, or a mounted disk where that has no room."""
+def persistent_places(*, resource: Resource, disks: Sequence[Item], flash_disk: bool) -> tuple[Place, ...]:
+    """Internal storage, then every mounted disk that outlives a reboot."""
     internal = Place(
         prefix=_FLASH if flash_disk else "",
         free_bytes=resource.free_flash_bytes,
         total_bytes=resource.total_flash_bytes,
         is_internal=True,
     )
+    return (internal, *(_disk_place(disk) for disk in disks if _is_mounted(disk)))
+
+
+def choose_storage(
+    setting: str,
+    *,
+    resource: Resource,
+    disks: Sequence[Item],
+    flash_disk: bool,
+    needed_bytes: int = 0,
+    state_home: str | None = None,
+) -> Place | Problem:
+    """The place that `storage:` names; `auto` is internal flash, or a mounted disk where that has no room.
+
+    Where `auto` finds the node's state already (`state_home`, a prefix), the node stays: elsewhere it would be
+    another node of the tailnet (I2).
+    """
+    internal, *on_disks = persistent_places(resource=resource, disks=disks, flash_disk=flash_disk)
     mounted = [disk for disk in disks if _is_mounted(disk)]
     if setting == AUTO:
-        roomy = [place for place in map(_disk_place, mounted) if (place.free_bytes or 0) >= needed_bytes]
+        at_home = next((place for place in (internal, *on_disks) if place.prefix == state_home), None)
+        if at_home is not None:
+            return at_home
+        roomy = [place for place in on_disks if (place.free_bytes or 0) >= needed_bytes]
         if (internal.free_bytes or 0) >= needed_bytes or not roomy:
             return internal
         return max(roomy, key=lambda place: place.free_bytes or 0)

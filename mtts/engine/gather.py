@@ -18,6 +18,7 @@ from mtts.core.desired import (
     bridge_name,
     extras,
     list_name,
+    root_dir,
     state_dir,
     veth_name,
 )
@@ -26,7 +27,8 @@ from mtts.core.errors import CommandTrappedError, Problem, StepFailedError
 from mtts.core.facts import ContainerRow, Facts, Item, Preconditions
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.plan import place_of
+from mtts.core.plan import FIRST_SLOT, place_of
+from mtts.core.storage import AUTO, persistent_places
 from mtts.core.tag import Tag
 from mtts.core.values import parse_size
 from mtts.ports import Clock, RouterSession, Row
@@ -115,17 +117,39 @@ async def gather_preconditions(
         state_bytes=None,
         tailnet_session=any(_is_overlay_api_session(row, router.username) for row in users),
     )
+    if router.storage == AUTO and not facts.containers_of(node.name):
+        known = replace(known, state_home=await _state_home(session, facts, known, node))
     facts = replace(facts, preconditions=known)
     place = place_of(router, node, facts, release)
     if isinstance(place, Problem):
         return facts
     directory = state_dir(place, node)
     size = await read_file(session, f"{directory}/{STATE_FILE}", "size")
-    facts = replace(facts, preconditions=replace(known, state_bytes=None if size is None else parse_size(size)))
+    known = replace(
+        known,
+        state_bytes=None if size is None else parse_size(size),
+        leftover_root=await _is_leftover(session, facts, root_dir(place, node, FIRST_SLOT)),
+    )
+    facts = replace(facts, preconditions=known)
     name = f"{directory}/{SERVE_FILE}"
     contents = await read_file(session, name, "contents")
     present = () if contents is None else (Item(id=name, props={"name": name, "contents": contents}),)
     return replace(facts, tables={**facts.tables, "/file": present})
+
+
+async def _state_home(session: RouterSession, facts: Facts, known: Preconditions, node: NodeSpec) -> str | None:
+    """Prefix of the first persistent place that holds the node's state file."""
+    for place in persistent_places(resource=facts.resource, disks=facts.table("/disk"), flash_disk=known.flash_disk):
+        if await read_file(session, f"{state_dir(place, node)}/{STATE_FILE}", "type") is not None:
+            return place.prefix
+    return None
+
+
+async def _is_leftover(session: RouterSession, facts: Facts, directory: str) -> bool:
+    """Whether a root directory is there that no entry uses, nor anything below it."""
+    if any(f"{row.root_dir}/".startswith(f"{directory}/") for row in facts.containers):
+        return False
+    return await read_file(session, directory, "type") is not None
 
 
 async def read_menu(

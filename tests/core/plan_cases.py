@@ -182,6 +182,8 @@ def _preconditions(asked: Mapping[str, Rows], known: Mapping[str, str]) -> Preco
         flash_disk=is_true(known.get("flash_disk")),
         state_bytes=parse_size(known.get("state_bytes", "")),
         tailnet_session=is_true(known.get("tailnet_session")),
+        state_home=known.get("state_home"),
+        leftover_root=is_true(known.get("leftover_root")),
     )
 
 

@@ -11,9 +11,11 @@ import pytest
 from mtts.core.inventory import NodeSpec
 from mtts.core.outcome import Outcome
 from mtts.core.secret import Literal, Secret
+from mtts.engine.operate import remove_router
 from mtts.lab.boards import MIB
+from mtts.lab.quirks import Quirks
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import HOSTNAME, Deployment, lab_image, versions
+from tests.engine.fleet import HOSTNAME, Deployment, lab_image, services_for, versions
 
 TAG = "mtts:tailscale"
 
@@ -213,6 +215,42 @@ async def test_auto_storage_takes_the_disk_when_the_flash_has_no_room(deployment
 
     assert (result.outcome, result.problem) == (Outcome.DEPLOYED, None)
     assert here.container.root.startswith("usb1/")
+    assert (await here.deploy()).outcome is Outcome.NO_OP
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_auto_storage_stays_where_the_identity_is_when_the_container_is_gone(
+    deployment: MakeDeployment, version: str
+) -> None:
+    here = await deployment(version=version, usb={"usb1": 512 * MIB}, in_inventory={"storage": "usb1"})
+    await here.deploy()
+    (node,) = here.online
+    async with services_for(here.lab, []) as services:
+        await remove_router(services, here.spec, purge_identity=False)
+    here.change(storage="auto")
+
+    result = await here.deploy()
+
+    assert (result.outcome, result.problem) == (Outcome.DEPLOYED, None)
+    assert here.container.root.startswith("usb1/")
+    assert here.online == [node]
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+@pytest.mark.parametrize("quirk", [{"old_root_dir": "backup"}, {"old_root_dir": "stale"}])
+async def test_a_root_directory_without_its_entry_makes_room(
+    deployment: MakeDeployment, version: str, quirk: dict[str, Any]
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(**quirk))
+    here.router.write_file("mtts/root/tailscale/a/usr/bin/old", b"of an entry that is gone")
+    here.router.write_file("mtts/root/guest/a/usr/bin/other", b"of another node")
+
+    result = await here.deploy()
+
+    assert (result.outcome, result.problem) == (Outcome.DEPLOYED, None)
+    assert "mtts/root/guest/a/usr/bin/other" in here.router.files()
+    assert "mtts/root/tailscale/a/usr/bin/old" not in here.router.files()
+    assert "mtts/root/tailscale/a.backup" not in here.router.directories()
     assert (await here.deploy()).outcome is Outcome.NO_OP
 
 
