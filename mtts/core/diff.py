@@ -99,6 +99,8 @@ def _compare(thing: Wanted, found: Item | None, facts: Facts, *, node: str, is_u
     after = differing(thing.props, found.props)
     if _is_large_enough(found.get("tmpfs-max-size"), after.get("tmpfs-max-size")):
         del after["tmpfs-max-size"]
+    if is_true(found.get("disabled")):
+        after["disabled"] = "no"
     if not after:
         return None
     before = {prop: found.get(prop) for prop in after}

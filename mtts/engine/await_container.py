@@ -70,7 +70,9 @@ async def started(work: NodeWork, observer: NodeObserver, root_dir: str) -> Cont
         said = trap or container.about
         if container.state is ContainerState.FAILED or said or clock.monotonic() > deadline:
             said = said or await _log_tail(observer, container) or f"it is {container.state}"
-            raise StepFailedError(f"{container.label} did not start: {said}", code="start-failed")
+            raise StepFailedError(
+                f"{container.label} did not start: {said}", code="start-failed", hint=f"mtts logs {work.router.name}"
+            )
         await clock.sleep(timing.poll_s)
         container = await _expect(work.session, root_dir)
     return container
@@ -108,7 +110,11 @@ async def removed(work: NodeWork, root_dir: str) -> None:
             trap = await _trapped(partial(work.session.remove, "/container", container.id))
             is_accepted = not trap
         if clock.monotonic() > deadline:
-            raise StepFailedError(f"{container.label} is not gone: {trap or container.state}", code="read-back-differs")
+            raise StepFailedError(
+                f"{container.label} is not gone: {trap or container.state}",
+                code="read-back-differs",
+                hint="look at it with /container/print detail, then run the command again",
+            )
         await clock.sleep(timing.poll_s)
 
 
@@ -118,7 +124,9 @@ async def vanished(work: NodeWork, root_dir: str) -> None:
     deadline = clock.monotonic() + timing.stop_s
     while (container := await find(work.session, root_dir)) is not None:
         if container.state is not ContainerState.DELETING or clock.monotonic() > deadline:
-            raise StepFailedError(f"{root_dir} is in use by {container.label}", code="changed-underway")
+            raise StepFailedError(
+                f"{root_dir} is in use by {container.label}", code="changed-underway", hint="run the command again"
+            )
         await clock.sleep(timing.poll_s)
 
 
@@ -134,7 +142,11 @@ async def healthy(
         container = await _expect(work.session, root_dir)
         if not container.is_up or container.restart_count != first.restart_count:
             said = await _log_tail(observer, container) or container.about or "its log says nothing"
-            raise StepFailedError(f"{container.label} does not stay up: {said}", code="crash-loop")
+            raise StepFailedError(
+                f"{container.label} does not stay up: {said}",
+                code="crash-loop",
+                hint=f"mtts logs {work.router.name}; a corrected image is pulled by: mtts deploy {work.router.name}",
+            )
         health = await observer.quick(container, since=since)
         now = clock.monotonic()
         if health is not None and health.is_healthy and container.probe != "unhealthy":
@@ -172,7 +184,9 @@ def _not_healthy(work: NodeWork, container: ContainerRow, health: Health | None)
             hint=f"put a fresh key where the inventory points, then: mtts login {work.router.name}",
         )
     if container.probe == "unhealthy":
-        return StepFailedError("RouterOS' health check says unhealthy", code="not-healthy")
+        return StepFailedError(
+            "RouterOS' health check says unhealthy", code="not-healthy", hint=f"mtts logs {work.router.name}"
+        )
     state = health.backend_state if health else "nothing at all"
     return StepFailedError(
         f"node {work.node.name} says {state} after {work.router.timing.healthy_s:g} s",
