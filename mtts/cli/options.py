@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import typer
@@ -22,7 +22,7 @@ class Settings:
     json: bool = False
     verbose: int = 0
     quiet: bool = False
-    no_color: bool = bool(os.environ.get("NO_COLOR"))
+    no_color: bool = field(default_factory=lambda: bool(os.environ.get("NO_COLOR")))
     parallel: int = DEFAULT_PARALLEL
     timeout: float | None = None
     """Seconds."""

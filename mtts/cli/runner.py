@@ -6,14 +6,16 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import typer
 from rich.console import RenderableType
 
+from mtts.adapters.redaction import Redactor
 from mtts.cli.options import Settings, Targets
 from mtts.cli.wiring import inventory_for, services_for, set_up_logging
+from mtts.core.events import Event
 from mtts.core.inventory import Router, select_routers
 from mtts.core.outcome import EXIT_INTERRUPTED, NodeResult, Outcome, exit_code
 from mtts.engine.fleet import Drain, run_fleet
@@ -38,8 +40,18 @@ class Finished(Generic[Found]):
     redact: Callable[[str], str]
 
 
-def over_fleet(settings: Settings, command: str, named: Targets, use_case: UseCase[Found]) -> Finished[Found]:
-    """Run `use_case` on every named router; UsageError before anything was contacted."""
+def over_fleet(
+    settings: Settings,
+    command: str,
+    named: Targets,
+    use_case: UseCase[Found],
+    *,
+    redactor: Redactor | None = None,
+) -> Finished[Found]:
+    """Run `use_case` on every named router; UsageError before anything was contacted.
+
+    A use case that prints by itself brings the `redactor` that it prints through.
+    """
     inventory = inventory_for(settings)
     routers = select_routers(
         inventory,
@@ -48,13 +60,18 @@ def over_fleet(settings: Settings, command: str, named: Targets, use_case: UseCa
         everything=named.everything,
         exclude=named.exclude,
     )
-    redactor = set_up_logging(settings.verbose)
+    redactor = redactor or set_up_logging(settings.verbose)
+    redact = redactor.redact
     started_s = time.time()
     found: dict[str, Sequence[Found]] = {}
     drain = Drain()
 
     async def run() -> list[NodeResult]:
-        with progress(quiet=settings.quiet, verbosity=settings.verbose, no_color=settings.no_color) as emit:
+        with progress(quiet=settings.quiet, verbosity=settings.verbose, no_color=settings.no_color) as show:
+
+            def emit(event: Event) -> None:
+                show(replace(event, text=redact(event.text)))
+
             async with services_for(inventory, redactor=redactor, emit=emit) as services:
 
                 async def work(router: Router) -> Sequence[NodeResult]:
@@ -73,7 +90,9 @@ def over_fleet(settings: Settings, command: str, named: Targets, use_case: UseCa
 
     results = run_interruptibly(run, drain)
     values = [value for router in routers for value in found.get(router.name, ())]
-    return Finished(command, started_s, results, values, drain.requested, redactor.redact)
+    if drain.skipped:
+        sys.stderr.write(f"not begun: {', '.join(drain.skipped)}\n")
+    return Finished(command, started_s, results, values, drain.requested, redact)
 
 
 def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
@@ -86,6 +105,7 @@ def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
         def interrupted() -> None:
             if drain.requested:
                 task.cancel()
+                return
             drain.requested = True
             sys.stderr.write("finishing what has begun; Ctrl-C again stops at once\n")
 
@@ -116,8 +136,10 @@ def conclude(
         typer.echo(finished.redact(to_text(document(run, details=details))))
     elif not (settings.quiet and is_all_quiet(finished.results)):
         console = lines.stdout_console(no_color=settings.no_color)
-        for renderable in shown:
-            console.print(renderable, soft_wrap=True)
+        with console.capture() as captured:
+            for renderable in shown:
+                console.print(renderable, soft_wrap=True)
+        sys.stdout.write(finished.redact(captured.get()))
     raise typer.Exit(code)
 
 
