@@ -145,7 +145,8 @@ def test_a_router_that_answers_nothing_is_given_up_within_the_timeout(fleet: Fle
     ran = fleet.mtts("status", "router1", "--timeout", "200ms", "--json")
 
     (result,) = ran.json["routers"]
-    assert (ran.code, result["outcome"], result["error"]["code"]) == (6, "unknown", "deadline-exceeded")
+    assert result["error"]["code"] == "deadline-exceeded"
+    assert (ran.code, result["outcome"]) in {(4, "unreachable"), (6, "unknown")}
 
 
 def test_a_node_that_waits_for_a_login_ends_with_6(fleet: Fleet) -> None:

@@ -1,0 +1,147 @@
+"""Commands in processes of their own: the lab's, Ctrl-C in the middle of a deploy, and what `--help` loads."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Fleet, Run
+
+HEAVY = ("cryptography", "httpx", "librouteros", "pydantic", "ruamel")
+_DEADLINE_S = 60
+_LOOK = f"""
+import sys
+from mtts.cli.app import main
+code = main(["--help"])
+print("loaded:", *sorted(name for name in {HEAVY!r} if name in sys.modules))
+sys.exit(code)
+"""
+
+
+@contextmanager
+def _process(arguments: Sequence[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """`python -m mtts …`, killed if it is still there at the end."""
+    command = [sys.executable, "-m", "mtts", *arguments]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_help_loads_none_of_the_heavy_libraries(environment: dict[str, str]) -> None:
+    ended = subprocess.run([sys.executable, "-c", _LOOK], env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "deploy" in ended.stdout
+    assert ended.stdout.splitlines()[-1].strip() == "loaded:"
+
+
+def test_ctrl_c_finishes_what_has_begun_and_begins_nothing_more(fleet: Fleet, environment: dict[str, str]) -> None:
+    first, second = fleet.add("router1"), fleet.add("router2")
+    process_ids: queue.Queue[int] = queue.Queue()
+
+    def interrupt(number: int, _entry: object) -> None:
+        if number == 5:
+            os.kill(process_ids.get(timeout=_DEADLINE_S), signal.SIGINT)
+
+    fleet.thread.call(first.faults.on_write, interrupt)
+    fleet.save()
+    with _process(["deploy", "--all", "--parallel", "1"], environment) as process:
+        process_ids.put(process.pid)
+        out, err = process.communicate(timeout=_DEADLINE_S)
+
+    assert process.returncode == 130, err
+    assert "finishing what has begun; Ctrl-C again stops at once\n" in err
+    assert "not begun: router2\n" in err
+    assert "deployed" in out
+    assert second.connections == 0
+    fleet.thread.call(first.faults.on_write, None)
+    assert fleet.mtts("deploy", "router1", "--json").json["summary"] == {"no-op": 1}
+    assert fleet.mtts("deploy", "--all").code == 0
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_next_run_goes_on(fleet: Fleet, environment: dict[str, str]) -> None:
+    router = fleet.add()
+    process_ids: queue.Queue[int] = queue.Queue()
+
+    def interrupt(number: int, _entry: object) -> None:
+        if number == 5:
+            router.faults.hang()
+            os.kill(process_ids.get(timeout=_DEADLINE_S), signal.SIGINT)
+
+    fleet.thread.call(router.faults.on_write, interrupt)
+    fleet.save()
+    with _process(["deploy", "router1"], environment) as process:
+        process_ids.put(process.pid)
+        assert process.stderr is not None
+        said = next(line for line in process.stderr if "Ctrl-C again" in line)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=_DEADLINE_S)
+
+    assert said.startswith("finishing what has begun")
+    assert process.returncode == 130, err
+    assert "stopped; nothing is recorded that was not verified" in err
+    assert "Traceback" not in err
+    fleet.thread.call(router.faults.on_write, None)
+    fleet.thread.call(router.faults.thaw)
+    assert fleet.mtts("deploy", "router1").code == 0
+
+
+def test_the_lab_is_deployed_to_with_the_inventory_it_wrote(
+    tmp_path: Path, mtts: Run, environment: dict[str, str]
+) -> None:
+    directory = tmp_path / "lab"
+    inventory = directory / "inventory.yaml"
+    arguments = ["lab", "up", "--routers", "2", "--speed", "50", "--lab-dir", str(directory)]
+    with _process(arguments, environment) as lab:
+        assert lab.stdout is not None
+        said = [line for line in iter(lab.stdout.readline, "Ctrl-C ends the lab.\n") if line]
+        assert f"  export MTTS_INVENTORY={inventory}\n" in said
+        assert inventory.stat().st_mode & 0o077 == 0
+
+        assert mtts("deploy", "--all", "-i", str(inventory), "--json").json["summary"] == {"deployed": 2}
+        assert "1.98.10-mt.1 (current)" in mtts("status", "router1", "-i", str(inventory)).out
+        published = mtts("lab", "publish", "1.98.11-mt.1", "--lab-dir", str(directory))
+        assert published.code == 0
+        assert published.out.startswith("stable is now 1.98.11-mt.1 (sha256:")
+        assert "1.98.11-mt.1 (new)" in mtts("status", "router1", "-i", str(inventory)).out
+
+        lab.send_signal(signal.SIGINT)
+        _, err = lab.communicate(timeout=_DEADLINE_S)
+
+    assert (lab.returncode, err) == (0, "")
+    assert not directory.exists()
+
+
+def test_publishing_without_a_lab_says_how_to_start_one(tmp_path: Path, mtts: Run) -> None:
+    ran = mtts("lab", "publish", "1.0", "--lab-dir", str(tmp_path))
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "no lab is running" in ran.err
+    assert "hint: mtts lab up" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [("--arch", "mips"), ("--version", "7.x"), ("--routers", "0")], ids=" ".join)
+def test_a_lab_that_cannot_be_is_a_usage_error(tmp_path: Path, mtts: Run, arguments: tuple[str, ...]) -> None:
+    ran = mtts("lab", "up", "--lab-dir", str(tmp_path / "lab"), *arguments)
+
+    assert ran.code == 2
+    assert not (tmp_path / "lab").exists()
+
+
+def test_the_demo_tells_its_story_and_ends_well(environment: dict[str, str]) -> None:
+    with _process(["lab", "demo"], environment) as demo:
+        out, err = demo.communicate(timeout=_DEADLINE_S)
+
+    assert demo.returncode == 0, err
+    for line in ("$ mtts plan router1", "$ mtts deploy router1", "deployed", "no-op", "online", "removed"):
+        assert line in out
