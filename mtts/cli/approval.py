@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -24,15 +25,24 @@ def read_plan_file(path: Path) -> tuple[Plan, ...]:
         raise UsageError(f"{path} cannot be read: {type(error).__name__}", code="plan-file-invalid") from error
 
 
-def approve_disruption(settings: Settings, named: Targets, *, adopt: bool) -> None:
-    """At a terminal, show plans that interrupt a running node and ask; elsewhere the inventory is the order."""
+def approve_disruption(settings: Settings, named: Targets, *, adopt: bool) -> tuple[Plan, ...]:
+    """At a terminal, show plans that interrupt a running node and ask; what was approved is what is applied.
+
+    Empty where nobody had to be asked: elsewhere than at a terminal the inventory is the order.
+    """
     if not sys.stdin.isatty():
-        return
-    quiet = Settings(inventory=settings.inventory, quiet=True, parallel=settings.parallel)
-    planned = over_fleet(quiet, "plan", named, lambda services, router: plan_router(services, router, adopt=adopt))
+        return ()
+    planned = over_fleet(
+        replace(settings, quiet=True),
+        "plan",
+        named,
+        lambda services, router: plan_router(services, router, adopt=adopt),
+    )
     disruptive = [plan for plan in planned.found if plan.disrupts and not plan.refusals]
-    if disruptive:
-        ask(settings, disruptive, "These nodes are off the tailnet for a moment. Go on?")
+    if not disruptive:
+        return ()
+    ask(settings, disruptive, "These nodes are off the tailnet for a moment. Go on?")
+    return tuple(planned.found)
 
 
 def ask(settings: Settings, plans: Sequence[Plan], question: str) -> None:

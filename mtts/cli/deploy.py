@@ -29,7 +29,7 @@ def deploy(
     named = targets(target, everything, group, exclude)
     approved = read_plan_file(plan) if plan else ()
     if not (yes or approved):
-        approve_disruption(settings, named, adopt=adopt)
+        approved = approve_disruption(settings, named, adopt=adopt)
     finished = over_fleet(
         settings,
         "deploy",

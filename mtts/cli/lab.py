@@ -5,7 +5,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Simulated routers and a registry: try everything without a router.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Simulated routers and a registry: try everything without a router.",
+)
 
 _StateOption = Annotated[
     Path | None, typer.Option("--lab-dir", metavar="DIR", help="Where the lab leaves its inventory and its address.")

@@ -93,7 +93,7 @@ class Targets:
     exclude: tuple[str, ...]
 
 
-TargetArgument = Annotated[list[str] | None, typer.Argument(metavar="[TARGET]...", help="Routers: names or patterns.")]
+TargetArgument = Annotated[list[str] | None, typer.Argument(metavar="TARGET", help="Routers: names or patterns.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every router of the inventory.")]
 GroupOption = Annotated[list[str] | None, typer.Option("--group", metavar="G", help="Routers of this group.")]
 ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="All but these.")]

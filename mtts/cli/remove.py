@@ -1,5 +1,6 @@
 """`mtts remove`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -22,11 +23,13 @@ def remove(
     """Take everything of ours off routers; the node's identity stays unless asked."""
     from mtts.cli.approval import ask, require_yes  # noqa: PLC0415 - --help stays light
     from mtts.cli.runner import bare, conclude, over_fleet  # noqa: PLC0415
+    from mtts.core.plan import Plan  # noqa: PLC0415
     from mtts.engine.operate import plans_of_removal, remove_router  # noqa: PLC0415
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
     named = targets(target, everything, group, exclude)
+    approved: Sequence[Plan] = ()
     if not yes:
         require_yes("mtts remove takes nodes off routers, and nobody is here to confirm it")
         planned = over_fleet(
@@ -35,12 +38,15 @@ def remove(
             named,
             lambda services, router: plans_of_removal(services, router, purge_identity=purge_identity),
         )
-        if any(plan.changes for plan in planned.found):
-            ask(settings, planned.found, "Remove all this?")
+        approved = planned.found
+        if any(plan.changes for plan in approved):
+            ask(settings, approved, "Remove all this?")
     finished = over_fleet(
         settings,
         "remove",
         named,
-        bare(lambda services, router: remove_router(services, router, purge_identity=purge_identity)),
+        bare(
+            lambda services, router: remove_router(services, router, purge_identity=purge_identity, approved=approved)
+        ),
     )
     conclude(settings, finished, lines.results(finished.results))

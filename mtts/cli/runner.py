@@ -25,7 +25,7 @@ from mtts.report.document import Run, document, to_text
 from mtts.report.live import progress
 
 Found = TypeVar("Found")
-UseCase = Callable[[Services, Router], Awaitable[Sequence[tuple[NodeResult, Found]]]]
+UseCase = Callable[[Services, Router], Awaitable[Sequence[tuple[NodeResult, Found | None]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ def over_fleet(
             def emit(event: Event) -> None:
                 show(replace(event, text=redact(event.text)))
 
-            async with services_for(inventory, redactor=redactor, emit=emit) as services:
+            async with services_for(inventory, redactor=redactor, emit=emit, timeout_s=settings.timeout) as services:
 
                 async def work(router: Router) -> Sequence[NodeResult]:
                     pairs = await use_case(services, router)
-                    found[router.name] = [value for _, value in pairs]
+                    found[router.name] = [value for _, value in pairs if value is not None]
                     return [result for result, _ in pairs]
 
                 return await run_fleet(
@@ -84,7 +84,6 @@ def over_fleet(
                     work,
                     emit=emit,
                     parallel=settings.parallel,
-                    timeout_s=settings.timeout,
                     drain=drain,
                 )
 
@@ -152,10 +151,10 @@ def is_all_quiet(results: Sequence[NodeResult]) -> bool:
 
 def bare(
     use_case: Callable[[Services, Router], Awaitable[Sequence[NodeResult]]],
-) -> UseCase[None]:
+) -> UseCase[object]:
     """A use case that brings nothing but results."""
 
-    async def paired(services: Services, router: Router) -> Sequence[tuple[NodeResult, None]]:
+    async def paired(services: Services, router: Router) -> Sequence[tuple[NodeResult, object | None]]:
         return [(result, None) for result in await use_case(services, router)]
 
     return paired

@@ -42,12 +42,14 @@ def set_up_logging(verbosity: int) -> Redactor:
 
 
 @asynccontextmanager
-async def services_for(inventory: Inventory, *, redactor: Redactor, emit: Emit) -> AsyncIterator[Services]:
+async def services_for(
+    inventory: Inventory, *, redactor: Redactor, emit: Emit, timeout_s: float | None
+) -> AsyncIterator[Services]:
     """Everything a use case needs, closed at the end."""
     clock = SystemClock()
     secrets = SecretStore(redactor)
     async with HttpxRegistry(inventory.registries, open_secret=open_secret, clock=clock) as registry:
-        yield Services(LibrouterosRouters(secrets), registry, secrets, clock, emit)
+        yield Services(LibrouterosRouters(secrets), registry, secrets, clock, emit, timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ CODES: Final[Mapping[str, str]] = {
     "state-unknown": "The router shows the container in a state that mtts does not know, so nothing is done to it.",
     "path-through-node": "mtts reaches the router through the very node that it would stop.",
     "auth-key-missing": "The node has no identity yet and the inventory names no auth key.",
-    "auth-key-left": "The auth key's file is still on the router after the login.",
+    "file-left": "A file that mtts removes, such as that of the auth key, is still on the router.",
     "image-without-command": "RouterOS 7.22 and newer must be told the image's command, and it cannot be.",
     # what the router did
     "pull-failed": "The router could not pull or unpack the image.",
@@ -123,13 +123,6 @@ class UsageError(MttsError):
     default_code = "usage"
 
 
-class RefusalError(MttsError):
-    """mtts will not do this, and has written nothing."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message, hint=problem.hint, code=problem.code)
-
-
 class RouterError(MttsError):
     """Anything that the way to one router, or the router itself, did."""
 
@@ -153,6 +146,12 @@ class SessionLostError(RouterError):
 
 
 _TRAP_HINT: Final = "see /log on the router; where the reason has passed, run the command again"
+
+
+class DeadlineError(SessionLostError):
+    """The work on a router was cut off; as after any lost session, the command in flight may or may not have run."""
+
+    default_code = "deadline-exceeded"
 
 
 class CommandTrappedError(RouterError):

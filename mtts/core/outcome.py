@@ -5,17 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mtts.core.errors import (
-    AuthRejectedError,
-    MttsError,
-    Problem,
-    RefusalError,
-    RegistryError,
-    RouterError,
-    SessionLostError,
-    UnreachableError,
-    UsageError,
-)
+from mtts.core.errors import AuthRejectedError, MttsError, Problem, SessionLostError, UnreachableError
 
 
 class Outcome(StrEnum):
@@ -103,21 +93,20 @@ def exit_code(results: Iterable[NodeResult]) -> int:
     return max(codes)
 
 
+_NO_WAY: Final = (UnreachableError, AuthRejectedError, SessionLostError)
+"""Without a session the router cannot be asked how it stands."""
+
+_OFFLINE: Final = frozenset({"start-failed", "needs-login", "not-healthy", "crash-loop"})
+"""Problems of the node itself: its container may be up, but it serves nobody."""
+
+
 def settle(error: MttsError, *, wrote: bool, serving: bool) -> Outcome:
-    """How a node stands after `error`: `wrote` a command before it, `serving` a container that was left running.
+    """How a node stands after `error`: `wrote` a command before it, `serving` a verified container that is up now.
 
     A lost session before the first write changed nothing; after it, the last command may or may not have run.
     """
-    match error:
-        case UsageError() | RefusalError() | RegistryError() if not wrote:
-            return Outcome.REFUSED
-        case UnreachableError() | AuthRejectedError():
-            return Outcome.UNKNOWN if wrote else Outcome.UNREACHABLE
-        case SessionLostError():
-            return Outcome.UNKNOWN if wrote else Outcome.UNREACHABLE
-        case RouterError() | RegistryError() | RefusalError() | UsageError():
-            if not wrote:
-                return Outcome.REFUSED
-            return Outcome.KEPT_OLD if serving else Outcome.BROKEN
-        case _:
-            return Outcome.BROKEN if wrote and not serving else Outcome.REFUSED
+    if isinstance(error, _NO_WAY):
+        return Outcome.UNKNOWN if wrote else Outcome.UNREACHABLE
+    if not wrote:
+        return Outcome.REFUSED
+    return Outcome.KEPT_OLD if serving and error.problem.code not in _OFFLINE else Outcome.BROKEN

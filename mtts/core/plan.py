@@ -130,6 +130,26 @@ def plan_node(
     return replace(plan, refusals=tuple(refusals), warnings=tuple(warnings))
 
 
+def is_stale(plan: Plan, approved: Sequence[Plan], *, underway: bool) -> Problem | None:
+    """Why `plan` is not what was approved; nothing where nothing had to be.
+
+    `underway` says that another node of the router was written for meanwhile: what nodes share is there by now, so that
+    less may be left to do than was approved, but never more.
+    """
+    if not approved:
+        return None
+    wanted = next((one for one in approved if (one.router, one.node) == (plan.router, plan.node)), None)
+    if wanted is None:
+        return Problem("plan-stale", f"nothing was approved for node {plan.node} on {plan.router}", "plan again")
+    if underway:
+        has_changed = any(change not in wanted.changes for change in plan.changes)
+    else:
+        has_changed = wanted.fingerprint != plan.fingerprint or wanted.changes != plan.changes
+    if has_changed:
+        return Problem("plan-stale", f"{plan.router} changed since the plan was made", "plan again, and look at it")
+    return None
+
+
 def fingerprint(facts: Facts) -> str:
     """A hash of everything in the facts that a plan rests on; the same router unchanged gives the same one."""
     stable = {
@@ -255,8 +275,7 @@ def _why_anew(context: _Context, container: ContainerRow) -> str:
 
 
 def _is_recorded(container: ContainerRow) -> bool:
-    tag = container.tag
-    return tag is not None and (tag.platform is not None or tag.version is not None or tag.adopted)
+    return container.tag is not None and container.tag.is_recorded
 
 
 def _restarting(

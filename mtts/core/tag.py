@@ -52,6 +52,11 @@ class Tag:
             adopted="adopted" in fields,
         )
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the container was verified once, or was taken over as it stood."""
+        return self.platform is not None or self.version is not None or self.adopted
+
     def recording(self, release: Release) -> Self:
         """The same tag with `release` as the one that was verified."""
         return type(self)(

@@ -26,6 +26,7 @@ from mtts.core.errors import CommandTrappedError, StepFailedError
 from mtts.core.facts import ContainerRow, ContainerState
 from mtts.core.image import Release
 from mtts.core.tag import proven
+from mtts.core.text import printable
 from mtts.core.values import differing, same
 from mtts.engine import await_container
 from mtts.engine.gather import gather_containers, read_file
@@ -38,8 +39,10 @@ _UNREADABLE: Final = frozenset({"remote-image", "copy-from"})
 
 _TRANSIENT_ADD: Final = ("root-dir overlap", "could not add", "value of interface")
 """An entry that is still being removed holds its directory and its veth; RouterOS says so in these words."""
+_READ_BACK_HINT: Final = "compare it on the router with what mtts plan shows, then run the command again"
 _ADD_ATTEMPTS: Final = 6
 _ADD_PAUSE_S: Final = 3.0
+_SAID: Final = 200
 
 
 class Applier:
@@ -47,12 +50,11 @@ class Applier:
 
     def __init__(self, work: NodeWork, observer: NodeObserver, release: Release | None) -> None:
         self._work = work
+        self._mark = work.mark
         self._session = work.session
         self._observer = observer
         self._release = release
         self._log_before: frozenset[str] = frozenset()
-        self.wrote = False
-        """Whether any command that changes the router was sent and not refused."""
         self.evidence: str | None = None
         self.recorded_version: str | None = None
         self._pulled: set[str] = set()
@@ -61,11 +63,11 @@ class Applier:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """For a command that changes the router, unless the router refuses it."""
-        before, self.wrote = self.wrote, True
+        before, self._mark.wrote = self._mark.wrote, True
         try:
             yield
         except CommandTrappedError:
-            self.wrote = before
+            self._mark.wrote = before
             raise
 
     async def apply(self, change: Change) -> None:
@@ -151,12 +153,13 @@ class Applier:
                     raise
         for prop, value in change.props.items():
             if prop != "name" and await read_file(self._session, name, prop) != value:
-                raise StepFailedError(f"{change.label}: {prop} did not stay as written", code="read-back-differs")
+                raise StepFailedError(
+                    f"{change.label}: {prop} did not stay as written", code="read-back-differs", hint=_READ_BACK_HINT
+                )
 
     async def _set(self, change: Set) -> None:
         if change.path == "/file":
-            with self._writing():
-                await self._session.set("/file", change.after, id_=change.identity["name"])
+            await self._set_file(change.identity["name"], change)
             return
         present = await self._find(change.path, change.identity)
         if present is None:
@@ -173,6 +176,21 @@ class Applier:
             present = await self._find(change.path, change.identity)
         self._read_back(change.label, change.after, present)
 
+    async def _set_file(self, name: str, change: Set) -> None:
+        for prop, value in change.after.items():
+            present = await read_file(self._session, name, prop)
+            if present not in (value, change.before.get(prop)):
+                raise StepFailedError(
+                    f"{change.label} was changed by somebody else",
+                    code="changed-underway",
+                    hint="run the command again",
+                )
+            if present != value:
+                with self._writing():
+                    await self._session.set("/file", {prop: value}, id_=name)
+            if await read_file(self._session, name, prop) != value:
+                raise StepFailedError(f"{change.label}: {prop} did not stay as written", code="read-back-differs")
+
     async def _remove(self, change: Remove) -> None:
         if change.path == "/file":
             await self._remove_file(change.identity["name"])
@@ -183,12 +201,17 @@ class Applier:
         with self._writing():
             await self._session.remove(change.path, present[".id"])
         if await self._find(change.path, change.identity) is not None:
-            raise StepFailedError(f"{change.label} is still there after its removal", code="read-back-differs")
+            raise StepFailedError(
+                f"{change.label} is still there after its removal", code="read-back-differs", hint=_READ_BACK_HINT
+            )
 
     async def _remove_file(self, name: str) -> None:
+        if await read_file(self._session, name, "type") is None:
+            return
+        with self._writing():
+            await self._session.remove("/file", name)
         if await read_file(self._session, name, "type") is not None:
-            with self._writing():
-                await self._session.remove("/file", name)
+            raise StepFailedError(f"{name} is still on the router", code="file-left", hint=f'/file/remove "{name}"')
 
     async def _remove_container(self, change: Remove) -> None:
         container = await self._container(change.identity["root-dir"])
@@ -211,33 +234,42 @@ class Applier:
 
     async def _run_inside(self, change: RunInside) -> None:
         container = await self._expect(change.root_dir, change.label)
-        self.wrote = True
-        # It prints nothing when it succeeds; whether it did is seen in the node's health.
-        await self._observer.run(container, change.command)
+        if await self._observer.status(container) is None:  # it also finds the one way that works here
+            raise StepFailedError(
+                "the router gives no way to run a command inside the container",
+                code="setting-unsupported",
+                hint=f"mtts login {self._work.router.name} without --reauth, once the node is deleted in the tailnet",
+            )
+        self._mark.wrote = True
+        said = printable(await self._observer.run(container, change.command) or "", limit=_SAID)
+        if said and "success" not in said.lower():  # it is silent when it succeeds
+            raise StepFailedError(f"the login was refused: {said}", code="needs-login", hint="put a fresh key in place")
 
     async def _place_key(self, change: PlaceKey) -> None:
         source = self._work.node.auth_key
         if source is None:
-            raise StepFailedError("the inventory names no auth key any more", code="auth-key-missing")
+            raise StepFailedError(
+                "the inventory names no auth key any more", code="auth-key-missing", hint="set `auth_key:` of the node"
+            )
         key = (await self._work.services.secrets.open(source)).reveal()
         is_there = await read_file(self._session, change.file, "type") is not None
-        with self._writing():
-            if is_there:
-                await self._session.set("/file", {"contents": key}, id_=change.file)
-            else:
-                await self._session.add("/file", {"name": change.file, "contents": key})
+        try:
+            with self._writing():
+                if is_there:
+                    await self._session.set("/file", {"contents": key}, id_=change.file)
+                else:
+                    await self._session.add("/file", {"name": change.file, "contents": key})
+        except CommandTrappedError as trap:
+            # A router may quote what it refuses; `from None`, since the trap that holds the key must not be shown.
+            raise CommandTrappedError(trap.command, trap.text.replace(key, "***"), category=trap.category) from None
         if await read_file(self._session, change.file, "size") != str(len(key.encode())):
-            raise StepFailedError("the auth key's file does not have the key's length", code="read-back-differs")
+            raise StepFailedError(
+                "the auth key's file does not have the key's length", code="read-back-differs", hint=_READ_BACK_HINT
+            )
 
     async def _retire_key(self, change: RetireKey) -> None:
         # The entrypoint deletes the file once the login succeeded; a stock image leaves that to us.
-        if await read_file(self._session, change.file, "type") is None:
-            return
         await self._remove_file(change.file)
-        if await read_file(self._session, change.file, "type") is not None:
-            raise StepFailedError(
-                f"{change.file} is still on the router", code="auth-key-left", hint=f'/file/remove "{change.file}"'
-            )
 
     async def _record(self, change: Record) -> None:
         container = await self._expect(change.root_dir, change.label)
@@ -269,11 +301,13 @@ class Applier:
 
     def _read_back(self, label: str, wanted: Mapping[str, str], present: Row | None) -> None:
         if present is None:
-            raise StepFailedError(f"{label} was accepted and is not there", code="read-back-differs")
+            raise StepFailedError(
+                f"{label} was accepted and is not there", code="read-back-differs", hint=_READ_BACK_HINT
+            )
         lost = {prop: value for prop, value in differing(wanted, present).items() if prop not in _UNREADABLE}
         if lost:
             shown = ", ".join(f"{prop} is {present.get(prop, '')!r}, not {value!r}" for prop, value in lost.items())
-            raise StepFailedError(f"{label}: {shown}", code="read-back-differs")
+            raise StepFailedError(f"{label}: {shown}", code="read-back-differs", hint=_READ_BACK_HINT)
 
 
 def _is(row: Row, identity: Mapping[str, str]) -> bool:

@@ -1,20 +1,20 @@
 """`mtts deploy`: each node of a router from whatever it is to the inventory's state, over one session.
 
-Every fault ends in a NodeResult whose outcome `core.outcome.settle` decides; one node does not keep the next from
-its turn, except by a lost session.
+Reads once for all nodes, and again after a node that was written for.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mtts.core.errors import MttsError, Problem
+from mtts.core.errors import Problem
 from mtts.core.facts import Facts
 from mtts.core.health import Evidence
 from mtts.core.inventory import Router
-from mtts.core.outcome import NodeResult, Outcome, settle
-from mtts.core.plan import Plan, fingerprint
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.plan import Plan, is_stale
 from mtts.engine.execute import execute, result_of
 from mtts.engine.gather import gather
+from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import Planned, observer_for, plan_on
 from mtts.engine.services import NodeWork, Services
 
@@ -23,54 +23,34 @@ async def deploy_router(
     services: Services, router: Router, *, adopt: bool = False, approved: Sequence[Plan] = ()
 ) -> list[NodeResult]:
     """Deploy every node of `router`; with `approved`, exactly those plans or a refusal (`plan-stale`)."""
-    results: list[NodeResult] = []
     facts: Facts | None = None
     has_written = False
-    async with services.routers.session(router) as session:
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            try:
-                facts = facts or await gather(session, router, router.nodes)
-                result, wrote = await _deploy_node(work, facts, adopt=adopt, approved=approved, underway=has_written)
-            except MttsError as error:  # while reading; a lost session says so again for every node that is left
-                result, wrote = result_of(work, settle(error, wrote=False, serving=False), problem=error.problem), False
-            results.append(result)
-            if wrote:
+
+    async def deploy(work: NodeWork) -> tuple[NodeResult, None]:
+        nonlocal facts, has_written
+        facts = facts or await gather(work.session, router, router.nodes)
+        try:
+            return await _deploy_node(work, facts, adopt=adopt, approved=approved, underway=has_written), None
+        finally:
+            if work.mark.wrote:
                 facts, has_written = None, True
-    return results
+
+    return [result for result, _ in await on_each_node(services, router, deploy)]
 
 
 async def _deploy_node(
     work: NodeWork, facts: Facts, *, adopt: bool, approved: Sequence[Plan], underway: bool
-) -> tuple[NodeResult, bool]:
+) -> NodeResult:
     observer = observer_for(work, facts)
     planned = await plan_on(work, observer, facts, adopt=adopt)
-    problem = _objection(work, planned, approved, underway=underway)
+    refusals = planned.plan.refusals
+    problem = refusals[0] if refusals else is_stale(planned.plan, approved, underway=underway)
     if problem is not None:
         result = result_of(work, Outcome.REFUSED, problem=problem)
-        return replace(result, warnings=(*planned.plan.refusals[1:], *planned.plan.warnings)), False
+        return replace(result, warnings=(*planned.plan.refusals[1:], *planned.plan.warnings))
     if planned.plan.is_converged:
-        return _converged(work, planned), False
+        return _converged(work, planned)
     return await execute(work, observer, planned, done=Outcome.DEPLOYED)
-
-
-def _objection(work: NodeWork, planned: Planned, approved: Sequence[Plan], *, underway: bool) -> Problem | None:
-    """Why the plan is not carried out; `underway` when another node of the same router was written for before."""
-    router, node = work.router.name, work.node.name
-    if planned.plan.refusals:
-        return planned.plan.refusals[0]
-    if not approved:
-        return None
-    wanted = next((plan for plan in approved if (plan.router, plan.node) == (router, node)), None)
-    if wanted is None:
-        return Problem("plan-stale", f"the plan file says nothing of node {node} on {router}", "plan again")
-    if underway:  # what the nodes share is there by now, so that less is left to do than was approved
-        is_stale = any(change not in wanted.changes for change in planned.plan.changes)
-    else:
-        is_stale = wanted.fingerprint != fingerprint(planned.facts) or wanted.changes != planned.plan.changes
-    if is_stale:
-        return Problem("plan-stale", f"{router} changed since the plan was made", "mtts plan again, and look at it")
-    return None
 
 
 def _converged(work: NodeWork, planned: Planned) -> NodeResult:

@@ -6,16 +6,15 @@ from mtts.core.events import Kind
 from mtts.core.outcome import FlashDelta, NodeResult, Outcome, settle
 from mtts.core.rows import resource
 from mtts.engine.apply import Applier
+from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
 from mtts.engine.planning import Planned
 from mtts.engine.services import NodeWork
 from mtts.ports import RouterSession
 
 
-async def execute(
-    work: NodeWork, observer: NodeObserver, planned: Planned, *, done: Outcome
-) -> tuple[NodeResult, bool]:
-    """The result, `done` when all went well, and whether anything was written."""
+async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, done: Outcome) -> NodeResult:
+    """The result, `done` when all went well; `work.mark` tells whether anything was written."""
     applier = Applier(work, observer, planned.release)
     before = planned.facts.resource.free_flash_bytes
     standing = planned.facts.containers_of(work.node.name)
@@ -28,38 +27,41 @@ async def execute(
             await applier.apply(change)
         after = await _free_flash_bytes(work.session)
     except MttsError as error:
-        serving = any(row.is_up for row in standing)
-        outcome = settle(error, wrote=applier.wrote, serving=serving)
-        return (
-            NodeResult(
-                work.router.name,
-                work.node.name,
-                outcome,
-                from_version=from_version,
-                problem=error.problem,
-                warnings=planned.plan.warnings,
-                next_step=error.problem.hint,
-            ),
-            applier.wrote,
-        )
-    return (
-        NodeResult(
+        outcome = settle(error, wrote=work.mark.wrote, serving=await _is_serving(work))
+        return NodeResult(
             work.router.name,
             work.node.name,
-            done if applier.wrote else Outcome.NO_OP,
+            outcome,
             from_version=from_version,
-            to_version=applier.recorded_version or from_version,
-            flash=FlashDelta(before, after),
-            evidence=applier.evidence,
+            problem=error.problem,
             warnings=planned.plan.warnings,
-        ),
-        applier.wrote,
+            next_step=error.problem.hint or f"run the command again for {work.router.name}",
+        )
+    return NodeResult(
+        work.router.name,
+        work.node.name,
+        done if work.mark.wrote else Outcome.NO_OP,
+        from_version=from_version,
+        to_version=applier.recorded_version or from_version,
+        flash=FlashDelta(before, after),
+        evidence=applier.evidence,
+        warnings=planned.plan.warnings,
     )
+
+
+async def _is_serving(work: NodeWork) -> bool:
+    """Whether a verified container of the node is up now: what stood before the run may have been stopped by it."""
+    try:
+        containers = await gather_containers(work.session)
+    except MttsError:  # a session that is lost tells nothing, and `settle` knows that it is lost
+        return False
+    return any(row.is_up for row in containers if row.tag and row.tag.node == work.node.name and row.tag.is_recorded)
 
 
 def result_of(work: NodeWork, outcome: Outcome, *, problem: Problem | None = None) -> NodeResult:
     """The result of a node to which nothing was done."""
-    return NodeResult(work.router.name, work.node.name, outcome, problem=problem)
+    next_step = (problem.hint or f"run the command again for {work.router.name}") if problem else ""
+    return NodeResult(work.router.name, work.node.name, outcome, problem=problem, next_step=next_step)
 
 
 async def _free_flash_bytes(session: RouterSession) -> int | None:

@@ -28,9 +28,9 @@ class Drain:
 
 
 async def run_fleet(
-    routers: Sequence[Router], work: Work, *, emit: Emit, parallel: int, timeout_s: float | None, drain: Drain
+    routers: Sequence[Router], work: Work, *, emit: Emit, parallel: int, drain: Drain
 ) -> list[NodeResult]:
-    """The results of all routers in the order given, `parallel` at a time, each within `timeout_s`."""
+    """The results of all routers in the order given, `parallel` at a time."""
     places = asyncio.Semaphore(parallel)
 
     async def run_one(router: Router) -> Sequence[NodeResult]:
@@ -39,7 +39,7 @@ async def run_fleet(
                 drain.skipped.append(router.name)
                 return ()
             emit(Event(Kind.STARTED, router.name, "", ""))
-            results = await _contained(router, work, timeout_s)
+            results = await _contained(router, work)
             for result in results:
                 emit(Event(Kind.FINISHED, result.router, result.node, str(result.outcome)))
             return results
@@ -49,15 +49,9 @@ async def run_fleet(
     return [result for task in tasks for result in task.result()]
 
 
-async def _contained(router: Router, work: Work, timeout_s: float | None) -> Sequence[NodeResult]:
+async def _contained(router: Router, work: Work) -> Sequence[NodeResult]:
     try:
-        async with asyncio.timeout(timeout_s):
-            return await work(router)
-    except TimeoutError:
-        problem = Problem(
-            "deadline-exceeded", f"{router.name} was not done within {timeout_s:g} s", "give it more with --timeout"
-        )
-        return _all(router, Outcome.UNKNOWN, problem)
+        return await work(router)
     except MttsError as error:
         return _all(router, settle(error, wrote=False, serving=False), error.problem)
     except Exception as error:  # noqa: BLE001 - boundary: a fault of ours on one router must not stop the others

@@ -12,78 +12,76 @@ from mtts.core.preflight import Level, NodeChecks
 from mtts.core.status import NodeLog, NodeStatus
 from mtts.engine.execute import result_of
 from mtts.engine.gather import gather, gather_containers
+from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import check_on, observer_for, plan_on, resolve, with_health
 from mtts.engine.services import NodeWork, Services
 
 
-async def plan_router(services: Services, router: Router, *, adopt: bool) -> list[tuple[NodeResult, Plan]]:
+async def plan_router(services: Services, router: Router, *, adopt: bool) -> list[tuple[NodeResult, Plan | None]]:
     """What a deploy would do to each node; nothing is written."""
-    found = []
-    async with services.routers.session(router) as session:
-        facts = await gather(session, router, router.nodes)
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            plan = (await plan_on(work, observer_for(work, facts), facts, adopt=adopt)).plan
-            result = result_of(work, Outcome.REFUSED if plan.refusals else Outcome.NO_OP)
-            problem = plan.refusals[0] if plan.refusals else None
-            pending = bool(plan.changes) and not plan.refusals
-            found.append((replace(result, problem=problem, warnings=plan.warnings, changes_pending=pending), plan))
-    return found
+    facts: Facts | None = None
+
+    async def plan_one(work: NodeWork) -> tuple[NodeResult, Plan]:
+        nonlocal facts
+        facts = facts or await gather(work.session, router, router.nodes)
+        plan = (await plan_on(work, observer_for(work, facts), facts, adopt=adopt)).plan
+        problem = plan.refusals[0] if plan.refusals else None
+        result = result_of(work, Outcome.REFUSED if problem else Outcome.NO_OP, problem=problem)
+        pending = bool(plan.changes) and problem is None
+        return replace(result, warnings=plan.warnings, changes_pending=pending), plan
+
+    return await on_each_node(services, router, plan_one)
 
 
-async def check_router(services: Services, router: Router) -> list[tuple[NodeResult, NodeChecks]]:
+async def check_router(services: Services, router: Router) -> list[tuple[NodeResult, NodeChecks | None]]:
     """Every precondition of each node."""
-    found = []
-    async with services.routers.session(router) as session:
-        facts = await gather(session, router, router.nodes)
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            checks = await check_on(work, facts)
-            problems = [check.problem for check in checks if check.level is Level.PROBLEM]
-            warnings = tuple(check.problem for check in checks if check.level is Level.WARNING and check.problem)
-            result = result_of(work, Outcome.REFUSED if problems else Outcome.NO_OP)
-            result = replace(result, problem=problems[0] if problems else None, warnings=warnings)
-            found.append((result, NodeChecks(router.name, node.name, checks)))
-    return found
+
+    async def check_one(work: NodeWork) -> tuple[NodeResult, NodeChecks]:
+        checks = await check_on(work, await gather(work.session, router, (work.node,)))
+        problems = [check.problem for check in checks if check.level is Level.PROBLEM]
+        warnings = tuple(check.problem for check in checks if check.level is Level.WARNING and check.problem)
+        problem = problems[0] if problems else None
+        result = result_of(work, Outcome.REFUSED if problem else Outcome.NO_OP, problem=problem)
+        return replace(result, warnings=warnings), NodeChecks(router.name, work.node.name, checks)
+
+    return await on_each_node(services, router, check_one)
 
 
-async def status_router(services: Services, router: Router) -> list[tuple[NodeResult, NodeStatus]]:
+async def status_router(services: Services, router: Router) -> list[tuple[NodeResult, NodeStatus | None]]:
     """How each node stands, and what its image is now."""
-    found = []
-    async with services.routers.session(router) as session:
-        facts = await gather(session, router, router.nodes)
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            status = await _status(work, facts)
-            found.append((_judge(work, status), status))
-    return found
+    facts: Facts | None = None
+
+    async def look(work: NodeWork) -> tuple[NodeResult, NodeStatus]:
+        nonlocal facts
+        facts = facts or await gather(work.session, router, router.nodes)
+        status = await _status(work, facts)
+        return _judge(work, status), status
+
+    return await on_each_node(services, router, look)
 
 
 async def log_router(
     services: Services, router: Router, *, follow: bool, show: Callable[[str, str], None]
-) -> list[tuple[NodeResult, NodeLog]]:
-    """The log of each of the router's nodes; with `follow`, for as long as the run goes on.
+) -> list[tuple[NodeResult, NodeLog | None]]:
+    """The log of each of the router's nodes; with `follow`, of its first one for as long as the run goes on.
 
     Each line goes to `show` as it comes, with the name of its node, and is returned at the end.
     """
-    seen: dict[str, dict[str, str]] = {node.name: {} for node in router.nodes}
-    async with services.routers.session(router) as session:
-        facts = await gather(session, router, router.nodes)
+
+    async def read(work: NodeWork) -> tuple[NodeResult, NodeLog]:
+        facts = await gather(work.session, router, (work.node,))
+        observer, seen = observer_for(work, facts), dict[str, str]()
         while True:
-            containers = await gather_containers(session)
-            for node in router.nodes:
-                observer = observer_for(NodeWork(services, session, router, node), facts)
-                for key, message in await observer.log(_only(containers, node.name, router)):
-                    if key not in seen[node.name]:
-                        seen[node.name][key] = message
-                        show(node.name, message)
+            container = _only(await gather_containers(work.session), work.node.name, router)
+            for key, message in await observer.log(container):
+                if key not in seen:
+                    seen[key] = message
+                    show(work.node.name, message)
             if not follow:
-                break
+                return result_of(work, Outcome.NO_OP), NodeLog(router.name, work.node.name, tuple(seen.values()))
             await services.clock.sleep(router.timing.poll_s)
-    return [
-        (NodeResult(router.name, name, Outcome.NO_OP), NodeLog(router.name, name, tuple(messages.values())))
-        for name, messages in seen.items()
-    ]
+
+    return await on_each_node(services, router, read)
 
 
 def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> ContainerRow:

@@ -1,61 +1,60 @@
 """`mtts remove` and `mtts login`: plans of another kind than a deploy, carried out by the same hands."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from mtts.core.errors import Problem
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan import Plan, plan_login
+from mtts.core.plan import Plan, is_stale, plan_login
 from mtts.core.removal import plan_removal
 from mtts.engine.execute import execute, result_of
 from mtts.engine.gather import gather, gather_preconditions
+from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import Planned, observer_for, with_health
 from mtts.engine.services import NodeWork, Services
 from mtts.ports import RouterSession
 
 
-async def remove_router(services: Services, router: Router, *, purge_identity: bool) -> list[NodeResult]:
-    """Take every node of `router` off it, the last one with what they shared."""
-    results = []
-    async with services.routers.session(router) as session:
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            planned = await _plan_removal(work, purge_identity=purge_identity)
-            results.append(await _carry_out(work, planned, done=Outcome.REMOVED))
-            if results[-1].outcome is Outcome.UNKNOWN:
-                break
-    return results
+async def remove_router(
+    services: Services, router: Router, *, purge_identity: bool, approved: Sequence[Plan] = ()
+) -> list[NodeResult]:
+    """Take every node of `router` off it, the last one with what they shared; with `approved`, exactly so."""
+
+    async def remove(work: NodeWork) -> tuple[NodeResult, None]:
+        planned = await _plan_removal(work, purge_identity=purge_identity)
+        stale = is_stale(planned.plan, approved, underway=work.node is not router.nodes[0])
+        return await _carry_out(work, planned, stale, done=Outcome.REMOVED), None
+
+    return [result for result, _ in await on_each_node(services, router, remove)]
 
 
 async def plans_of_removal(
     services: Services, router: Router, *, purge_identity: bool
-) -> list[tuple[NodeResult, Plan]]:
+) -> list[tuple[NodeResult, Plan | None]]:
     """What `remove_router` would do, to be shown before somebody says yes."""
-    found = []
-    async with services.routers.session(router) as session:
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            plan = (await _plan_removal(work, purge_identity=purge_identity)).plan
-            found.append((result_of(work, Outcome.NO_OP), plan))
-    return found
+
+    async def plan(work: NodeWork) -> tuple[NodeResult, Plan]:
+        planned = await _plan_removal(work, purge_identity=purge_identity)
+        return result_of(work, Outcome.NO_OP), planned.plan
+
+    return await on_each_node(services, router, plan)
 
 
 async def login_router(services: Services, router: Router, *, reauth: bool) -> list[NodeResult]:
     """Log each node of `router` in again where it needs it; with `reauth`, whether it needs it or not."""
-    results = []
-    async with services.routers.session(router) as session:
-        for node in router.nodes:
-            work = NodeWork(services, session, router, node)
-            facts = await gather(session, router, (node,))
-            facts = await with_health(work, observer_for(work, facts), facts)
-            if not reauth and facts.health is not None and facts.health.is_healthy:
-                results.append(replace(result_of(work, Outcome.NO_OP), evidence=str(facts.health.evidence)))
-                continue
-            facts = await gather_preconditions(session, facts, router, node, release=None, clock=services.clock)
-            plan = plan_login(router=router, node=node, facts=facts, reauth=reauth)
-            results.append(await _carry_out(work, Planned(plan, facts, None), done=Outcome.DEPLOYED))
-            if results[-1].outcome is Outcome.UNKNOWN:
-                break
-    return results
+
+    async def login(work: NodeWork) -> tuple[NodeResult, None]:
+        node = work.node
+        facts = await gather(work.session, router, (node,))
+        facts = await with_health(work, observer_for(work, facts), facts)
+        if not reauth and facts.health is not None and facts.health.is_healthy:
+            return replace(result_of(work, Outcome.NO_OP), evidence=str(facts.health.evidence)), None
+        facts = await gather_preconditions(work.session, facts, router, node, release=None, clock=services.clock)
+        plan = plan_login(router=router, node=node, facts=facts, reauth=reauth)
+        return await _carry_out(work, Planned(plan, facts, None), None, done=Outcome.DEPLOYED), None
+
+    return [result for result, _ in await on_each_node(services, router, login)]
 
 
 async def _plan_removal(work: NodeWork, *, purge_identity: bool) -> Planned:
@@ -66,8 +65,8 @@ async def _plan_removal(work: NodeWork, *, purge_identity: bool) -> Planned:
     return Planned(plan, facts, None)
 
 
-async def _carry_out(work: NodeWork, planned: Planned, *, done: Outcome) -> NodeResult:
-    if planned.plan.refusals:
-        return result_of(work, Outcome.REFUSED, problem=planned.plan.refusals[0])
-    result, _ = await execute(work, observer_for(work, planned.facts), planned, done=done)
-    return result
+async def _carry_out(work: NodeWork, planned: Planned, stale: Problem | None, *, done: Outcome) -> NodeResult:
+    problem = planned.plan.refusals[0] if planned.plan.refusals else stale
+    if problem is not None:
+        return result_of(work, Outcome.REFUSED, problem=problem)
+    return await execute(work, observer_for(work, planned.facts), planned, done=done)

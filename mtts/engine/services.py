@@ -1,6 +1,6 @@
 """What every use case needs, bound together once by cli/wiring.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtts.core.events import Emit, Event, Kind
 from mtts.core.inventory import NodeSpec, Router
@@ -14,6 +14,15 @@ class Services:
     secrets: Secrets
     clock: Clock
     emit: Emit
+    timeout_s: float | None = None
+    """For all the work on one router; None for as long as its single deadlines allow."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """Set by the first command that may change the router: from then on a fault leaves its state in doubt."""
+
+    wrote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class NodeWork:
     session: RouterSession
     router: Router
     node: NodeSpec
+    mark: Mark = field(default_factory=Mark)
 
     def tell(self, kind: Kind, text: str) -> None:
         self.services.emit(Event(kind, self.router.name, self.node.name, text))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtts.core import errors
-from mtts.core.errors import CODES, CommandTrappedError, MttsError, Problem, RateLimitedError, RefusalError
+from mtts.core.errors import CODES, CommandTrappedError, MttsError, Problem, RateLimitedError
 from mtts.core.secret import Secret
 
 SOURCES = Path(errors.__file__).parents[1]
@@ -75,7 +75,6 @@ def test_a_code_that_is_not_listed_cannot_be_made() -> None:
 def test_an_error_carries_its_problem() -> None:
     error = MttsError("it broke", hint="mend it", code="usage")
     assert (str(error), error.problem) == ("it broke", Problem("usage", "it broke", "mend it"))
-    assert RefusalError(Problem("dns-missing", "m", "h")).problem == Problem("dns-missing", "m", "h")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ from mtts.core.errors import (
     AuthRejectedError,
     CommandTrappedError,
     MttsError,
-    Problem,
     RateLimitedError,
-    RefusalError,
     RegistryError,
     RouterError,
     SessionLostError,
@@ -36,8 +34,8 @@ KEPT_OLD, BROKEN = Outcome.KEPT_OLD, Outcome.BROKEN
         (RateLimitedError("e"), REFUSED, KEPT_OLD, BROKEN),
         (RegistryError("e"), REFUSED, KEPT_OLD, BROKEN),
         (UsageError("e"), REFUSED, KEPT_OLD, BROKEN),
-        (RefusalError(Problem("usage", "e")), REFUSED, KEPT_OLD, BROKEN),
-        (MttsError("e"), REFUSED, REFUSED, BROKEN),
+        (MttsError("e"), REFUSED, KEPT_OLD, BROKEN),
+        (StepFailedError("e", code="needs-login"), REFUSED, BROKEN, BROKEN),
     ],
 )
 def test_the_same_fault_means_another_outcome_before_and_after_the_first_write(

@@ -135,7 +135,7 @@ class Deployment:
             return await deploy_router(services, router, adopt=adopt, approved=approved)
 
         async with services_for(self.lab, self.events) as services:
-            return await run_fleet([self.spec], work, emit=services.emit, parallel=1, timeout_s=RUN_S, drain=Drain())
+            return await run_fleet([self.spec], work, emit=services.emit, parallel=1, drain=Drain())
 
     # what the last run sent
 

@@ -36,7 +36,7 @@ async def _run(
         async def work(router: Router) -> Sequence[NodeResult]:
             if router.name == broken:
                 raise ZeroDivisionError("a fault of ours")
-            results = await deploy_router(services, router)
+            results = await deploy_router(replace(services, timeout_s=timeout_s), router)
             if router.name == stop_after:
                 drain.requested = True
             return results
@@ -46,7 +46,6 @@ async def _run(
             work,
             emit=services.emit,
             parallel=parallel,
-            timeout_s=timeout_s,
             drain=drain,
         )
     return results, events
@@ -130,14 +129,16 @@ async def test_a_drain_finishes_what_runs_and_begins_nothing_new(deployment: Mak
     assert fleet[2].router.connections == fleet[3].router.connections == 0
 
 
-async def test_a_router_that_takes_too_long_is_unknown_and_the_others_go_on(deployment: MakeDeployment) -> None:
+async def test_a_router_too_slow_to_log_in_is_unreachable_and_the_others_go_on(
+    deployment: MakeDeployment,
+) -> None:
     fleet = await _fleet(deployment, 2)
     fleet[0].router.faults.hang()
     fleet[0].change(timing=Timing(login_s=1000, command_s=1000))
 
     results, _ = await _run(fleet, timeout_s=1.5)
 
-    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.DEPLOYED]
+    assert [result.outcome for result in results] == [Outcome.UNREACHABLE, Outcome.DEPLOYED]
     assert results[0].problem is not None
     assert results[0].problem.code == "deadline-exceeded"
     fleet[0].router.faults.thaw()

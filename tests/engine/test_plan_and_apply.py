@@ -20,7 +20,7 @@ async def _plan(here: Deployment) -> tuple[Plan, ...]:
     events: list[Event] = []
     before = len(here.router.writes())
     async with services_for(here.lab, events) as services:
-        plans = [plan for _, plan in await plan_router(services, here.spec, adopt=False)]
+        plans = [plan for _, plan in await plan_router(services, here.spec, adopt=False) if plan]
     assert len(here.router.writes()) == before
     loaded = plan_file.loads(plan_file.dumps(plans))
     assert loaded == tuple(plans)

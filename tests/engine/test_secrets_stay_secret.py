@@ -14,7 +14,7 @@ from mtts.engine.deploy import deploy_router
 from mtts.engine.fleet import Drain, run_fleet
 from mtts.engine.inspect import plan_router
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import RUN_S, TABLES, Deployment, lab_image, services_for, versions
+from tests.engine.fleet import TABLES, Deployment, lab_image, services_for, versions
 
 PASSWORD = "pässword-kanarie-7391"
 
@@ -33,13 +33,12 @@ async def _run(here: Deployment, redactor: Redactor) -> tuple[list[NodeResult], 
     """A plan and a deploy; the results and everything that could be printed on the way."""
     events: list[Event] = []
     async with services_for(here.lab, events, redactor=redactor) as services:
-        plans = [plan for _, plan in await plan_router(services, here.spec, adopt=False)]
+        plans = [plan for _, plan in await plan_router(services, here.spec, adopt=False) if plan]
         results = await run_fleet(
             [here.spec],
             lambda router: deploy_router(services, router),
             emit=services.emit,
             parallel=1,
-            timeout_s=RUN_S,
             drain=Drain(),
         )
     told = [*map(str, events), *map(repr, events), repr(results), repr(plans), repr(here.spec), plan_file.dumps(plans)]
@@ -102,6 +101,22 @@ async def test_secrets_appear_nowhere_when_things_go_wrong(
     _assert_secret(_router_holds(here), key, PASSWORD)
 
 
+async def test_a_router_that_quotes_the_key_while_refusing_it_does_not_give_it_away(
+    deployment: MakeDeployment, redactor: Redactor
+) -> None:
+    here = await deployment()
+    key = here.new_key()
+    here.router.device.files.make_directory(here.state_dir)
+    here.router.faults.trap_next("/file/add", f"failure: cannot write {key}")
+
+    (result,), told = await _run(here, redactor)
+
+    assert result.problem is not None
+    assert (result.problem.code, bool(result.next_step)) == ("command-trapped", True)
+    assert "cannot write ***" in result.problem.message
+    _assert_secret(told, key)
+
+
 async def _run_refused(here: Deployment, redactor: Redactor) -> tuple[Outcome, str]:
     events: list[Event] = []
     async with services_for(here.lab, events, redactor=redactor) as services:
@@ -110,7 +125,6 @@ async def _run_refused(here: Deployment, redactor: Redactor) -> tuple[Outcome, s
             lambda router: deploy_router(services, router),
             emit=services.emit,
             parallel=1,
-            timeout_s=RUN_S,
             drain=Drain(),
         )
     return result.outcome, f"{events} {result}"
