@@ -6,7 +6,8 @@ from dataclasses import replace
 from mtts.core.errors import Problem
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan import Plan, is_stale, plan_login
+from mtts.core.plan import Plan, is_stale
+from mtts.core.plan_login import plan_login
 from mtts.core.removal import plan_removal
 from mtts.engine.execute import execute, result_of
 from mtts.engine.gather import gather, gather_preconditions

@@ -6,7 +6,8 @@ from mtts.core.dialect import Dialect
 from mtts.core.errors import Problem, RegistryError
 from mtts.core.facts import Facts
 from mtts.core.image import Release
-from mtts.core.plan import Plan, plan_node
+from mtts.core.plan import Plan
+from mtts.core.plan_node import plan_node
 from mtts.core.platforms import router_platform
 from mtts.core.preflight import Check, Level, check_node, check_version
 from mtts.engine.gather import gather_preconditions

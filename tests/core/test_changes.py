@@ -27,8 +27,8 @@ from mtts.core.changes import (
     symbol,
     to_json,
 )
-from mtts.core.plan import plan_node
 from mtts.core.plan_file import dumps
+from mtts.core.plan_node import plan_node
 from mtts.core.secret import Literal, Secret
 from tests.core.examples import a_node, a_release, a_router, facts_of
 

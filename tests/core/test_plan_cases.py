@@ -12,7 +12,8 @@ import pytest
 from mtts.core import plan_file
 from mtts.core.changes import Change, Remove, Set
 from mtts.core.facts import Facts, Item
-from mtts.core.plan import Plan, plan_node
+from mtts.core.plan import Plan
+from mtts.core.plan_node import plan_node
 from mtts.core.values import is_true, same
 from tests.core.plan_cases import case_names, load_case
 

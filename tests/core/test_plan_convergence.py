@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.plan import Plan, plan_node
+from mtts.core.plan import Plan
+from mtts.core.plan_node import plan_node
 from tests.core.examples import MIB, a_node, a_release, a_router
 from tests.core.paper_router import PaperRouter
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtts.core.errors import Problem, UsageError
-from mtts.core.plan import Plan, fingerprint, plan_node
+from mtts.core.plan import Plan, fingerprint
 from mtts.core.plan_file import SCHEMA, document, dumps, loads
+from mtts.core.plan_node import plan_node
 from tests.core.examples import a_node, a_release, a_resource, a_router, facts_of
 
 PLAN = Plan(

@@ -7,7 +7,8 @@ import pytest
 
 from mtts.core.changes import AwaitHealthy, Change, PlaceKey, RetireKey, RunInside, Start, Stop
 from mtts.core.facts import Facts
-from mtts.core.plan import Plan, plan_login
+from mtts.core.plan import Plan
+from mtts.core.plan_login import plan_login
 from tests.core.examples import READY, a_container, a_node, a_resource, a_router, facts_of
 
 UP = a_container()

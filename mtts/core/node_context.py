@@ -1,0 +1,89 @@
+"""What every plan for a node starts from: inventory, facts, its place on the router, its identity, its key."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mtts.core.changes import (
+    PlaceKey,
+    RetireKey,
+)
+from mtts.core.desired import (
+    KEY_FILE,
+    extras,
+    state_dir,
+)
+from mtts.core.dialect import Dialect
+from mtts.core.errors import Problem
+from mtts.core.facts import Facts
+from mtts.core.image import Release
+from mtts.core.inventory import NodeSpec, Router
+from mtts.core.preflight import peak_flash_bytes
+from mtts.core.storage import Place, choose_storage
+from mtts.core.tag import Tag
+
+FIRST_SLOT: Final = "a"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeContext:
+    router: Router
+    node: NodeSpec
+    facts: Facts
+    release: Release | None
+
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect(self.facts.version)
+
+    @property
+    def tag(self) -> Tag:
+        return Tag(self.node.name, extras=extras(self.node))
+
+
+def place_of(router: Router, node: NodeSpec, facts: Facts, release: Release | None) -> Place | Problem:
+    """Where the node stands already, else where the inventory wants it."""
+    for container in facts.containers_of(node.name):
+        prefix, found, _ = f"/{container.root_dir}".rpartition("/mtts/root/")
+        if found:
+            return Place(prefix.strip("/"), None, None, is_internal=True)
+    return choose_storage(
+        router.storage,
+        resource=facts.resource,
+        disks=facts.table("/disk"),
+        flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
+        state_home=facts.preconditions.state_home if facts.preconditions is not None else None,
+        needed_bytes=0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes,
+    )
+
+
+def fits_setting(setting: str, place: Place) -> bool:
+    return setting == "auto" or place.prefix == setting.strip("/")
+
+
+def has_identity(context: NodeContext) -> bool:
+    known = context.facts.preconditions
+    return bool(known and known.state_bytes) and not context.node.ephemeral
+
+
+def place_key(context: NodeContext, place: Place) -> PlaceKey:
+    return PlaceKey(key_file(context, place), "auth key file", "the image's entrypoint logs in with it and deletes it")
+
+
+def retire_key(context: NodeContext, place: Place) -> RetireKey:
+    return RetireKey(key_file(context, place), "auth key file", "a key is used once and leaves nothing behind")
+
+
+def keeps_key(node: NodeSpec) -> bool:
+    return node.keep_key or node.ephemeral
+
+
+def key_file(context: NodeContext, place: Place) -> str:
+    return f"{state_dir(place, context.node)}/{KEY_FILE}"
+
+
+def no_key(context: NodeContext) -> Problem:
+    return Problem(
+        "auth-key-missing",
+        f"node {context.node.name} has no identity on {context.router.name} yet and the inventory has no auth key",
+        "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
+    )
