@@ -52,6 +52,7 @@ CODES: Final[Mapping[str, str]] = {
     "foreign-container": "The router has a container that mtts did not make and that looks like this node.",
     "foreign-containers": "The router has several containers that could be this node; mtts will not choose.",
     "duplicate-node": "Several containers on the router carry this node's tag.",
+    "connection-unprotected": "Secrets travel to the router unencrypted, or to a peer that nobody checked.",
     "bridge-not-ours": "A bridge of that name exists and is not mtts'.",
     "veth-not-ours": "A veth of that name exists and is not mtts'.",
     "object-not-ours": "An object of that name exists on the router and is not mtts'.",

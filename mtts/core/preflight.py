@@ -10,13 +10,14 @@ from mtts.core.dialect import LOSES_CONTAINERS, Dialect
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts, Preconditions
 from mtts.core.image import Release
-from mtts.core.inventory import MIB, NodeSpec, Router
+from mtts.core.inventory import MIB, NodeSpec, Router, TlsMode
 from mtts.core.platforms import ARMV5, is_armv5, router_platform
 from mtts.core.storage import choose_storage
 from mtts.core.version import NEWEST_KNOWN, OLDEST
 
 MAX_CLOCK_SKEW_S: Final = 3600.0
 MIN_FREE_MEMORY_BYTES: Final = 32 * MIB
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _MARGIN_BYTES: Final = 512 * 1024
 _MIN_SCRATCH_BYTES: Final = 8 * MIB
 
@@ -96,6 +97,7 @@ def check_node(
     checks = [check_version(facts)]
     if checks[0].level is Level.PROBLEM:
         return tuple(checks)
+    checks.append(_check_connection(router))
     checks.extend(_check_settings(node, facts))
     checks.extend(_check_package(facts))
     if facts.preconditions is not None:
@@ -104,6 +106,20 @@ def check_node(
         checks.extend(_check_image(facts, router, release))
         checks.extend(_check_room(facts, router, node, release if isinstance(release, Release) else None))
     return tuple(checks)
+
+
+def _check_connection(router: Router) -> Check:
+    """Whether secrets are safe on their way: plain API only over loopback or the tailnet, and never anonymous TLS."""
+    is_private_path = router.via == "tailnet" or router.host in _LOOPBACK
+    if router.tls in (TlsMode.PINNED, TlsMode.CA) or (router.tls is TlsMode.OFF and is_private_path):
+        return Check("connection", Level.OK, f"tls {router.tls}")
+    said = "is not encrypted" if router.tls is TlsMode.OFF else "does not prove who answers"
+    problem = Problem(
+        "connection-unprotected",
+        f"`tls: {router.tls}` {said}",
+        f"give api-ssl a certificate, set `tls: pinned`, then: mtts trust {router.name}",
+    )
+    return Check("connection", Level.WARNING, problem.message, problem)
 
 
 def _check_settings(node: NodeSpec, facts: Facts) -> Iterator[Check]:

@@ -42,7 +42,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         work.node.name,
         done if work.mark.wrote else Outcome.NO_OP,
         from_version=from_version,
-        to_version=applier.recorded_version or from_version,
+        to_version=None if done is Outcome.REMOVED else applier.recorded_version or from_version,
         flash=FlashDelta(before, after),
         evidence=applier.evidence,
         warnings=planned.plan.warnings,

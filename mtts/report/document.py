@@ -88,7 +88,7 @@ def status_json(status: NodeStatus) -> dict[str, Any]:
 
 def failure(problem: Problem, exit_code: int) -> dict[str, Any]:
     """The document of a run that ended before any router was contacted."""
-    return {"schema": SCHEMA, "error": problem_json(problem), "exit_code": exit_code}
+    return {"schema": SCHEMA, "routers": [], "summary": {}, "error": problem_json(problem), "exit_code": exit_code}
 
 
 def to_text(values: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from mtts.core.changes import headline, routeros_command, symbol
 from mtts.core.errors import Problem
 from mtts.core.image import Release
-from mtts.core.outcome import NodeResult
+from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
 from mtts.core.preflight import Check, Level
 from mtts.core.status import NodeStatus
@@ -180,6 +180,8 @@ def size(value: int | None) -> str:
 
 
 def _release(result: NodeResult) -> str:
+    if result.outcome is Outcome.REMOVED:
+        return result.from_version or "-"
     if result.to_version and result.from_version and result.to_version != result.from_version:
         return f"{result.from_version} → {result.to_version}"
     return result.to_version or result.from_version or "-"

@@ -62,6 +62,8 @@ def test_a_usage_error_is_a_document_too(fleet: Fleet) -> None:
     assert ran.code == 2
     assert ran.json == {
         "schema": "mtts/run/1",
+        "routers": [],
+        "summary": {},
         "error": {"code": "no-such-target", "message": "no router matches 'nope'", "hint": "known: router1"},
         "exit_code": 2,
     }

@@ -32,12 +32,12 @@ def codes(found: dict[str, Check]) -> dict[str, str]:
 def test_a_router_that_is_ready_has_nothing_but_ok() -> None:
     found = checks(facts_of())
     assert {check.level for check in found.values()} == {Level.OK}
-    assert list(found) == ["routeros", "package", "device-mode", "clock", "dns", "image", "storage", "memory"]
+    assert list(found) == ["routeros", "connection", "package", "device-mode", "clock", "dns", "image", "storage", "memory"]
 
 
 def test_what_does_not_pull_asks_nothing_of_image_and_room() -> None:
     found = checks(facts_of(resource=a_resource(free_hdd_space="0", free_memory="0")), pulls=False, release=None)
-    assert list(found) == ["routeros", "package", "device-mode", "clock", "dns"]
+    assert list(found) == ["routeros", "connection", "package", "device-mode", "clock", "dns"]
 
 
 @pytest.mark.parametrize(
