@@ -10,8 +10,8 @@ import typer
 from mtts import __version__
 from mtts.cli import check, deploy, init, lab, login, logs, plan, remove, schema, status, trust
 from mtts.cli.options import Settings, takes_globals
-from mtts.core.errors import MttsError, Problem, RegistryError, RouterError, UsageError
-from mtts.core.outcome import EXIT_INTERNAL, EXIT_USAGE
+from mtts.core.errors import InterruptedRunError, MttsError, Problem, UsageError
+from mtts.core.outcome import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_USAGE
 
 _LOG = logging.getLogger(__name__)
 
@@ -80,10 +80,8 @@ def _exit_code(error: MttsError) -> int:
     match error:
         case UsageError():
             return EXIT_USAGE
-        case RouterError():
-            return 4
-        case RegistryError():
-            return 5
+        case InterruptedRunError():
+            return EXIT_INTERRUPTED
         case _:
             return EXIT_INTERNAL
 

@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from mtts.adapters.redaction import Redactor
 from mtts.cli.options import Settings, Targets
 from mtts.cli.wiring import inventory_for, services_for, set_up_logging
+from mtts.core.errors import InterruptedRunError
 from mtts.core.events import Event
 from mtts.core.inventory import Router, select_routers
 from mtts.core.outcome import EXIT_INTERRUPTED, NodeResult, Outcome, exit_code
@@ -117,8 +118,9 @@ def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
-        sys.stderr.write("stopped; nothing is recorded that was not verified: run the command again to go on\n")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise InterruptedRunError(
+            "stopped; nothing is recorded that was not verified", hint="run the command again to go on"
+        ) from None
 
 
 def conclude(

@@ -124,6 +124,12 @@ class UsageError(MttsError):
     default_code = "usage"
 
 
+class InterruptedRunError(MttsError):
+    """Somebody stopped the run before what had begun was done."""
+
+    default_code = "interrupted"
+
+
 class RouterError(MttsError):
     """Anything that the way to one router, or the router itself, did."""
 

@@ -9,7 +9,6 @@ class Kind(StrEnum):
     STARTED = "started"
     STEP = "step"
     WAITING = "waiting"
-    WARNING = "warning"
     FINISHED = "finished"
 
 

@@ -149,10 +149,6 @@ class ImageRef:
         """Registry and repository, as a router is told them: the host always first."""
         return f"{self.registry}/{self.repository}"
 
-    def at(self, digest: Digest) -> "ImageRef":
-        """The same repository, pinned to `digest`."""
-        return ImageRef.parse(f"{self.name}@{digest}")
-
     def __str__(self) -> str:
         return self.text
 

@@ -45,7 +45,7 @@ def place_of(router: Router, node: NodeSpec, facts: Facts, release: Release | No
     for container in facts.containers_of(node.name):
         prefix, found, _ = f"/{container.root_dir}".rpartition("/mtts/root/")
         if found:
-            return Place(prefix.strip("/"), None, None, is_internal=True)
+            return Place(prefix.strip("/"), None)
     return choose_storage(
         router.storage,
         resource=facts.resource,

@@ -23,8 +23,6 @@ class Place:
     prefix: str
     """Path without leading or trailing slash; empty for the root of internal storage."""
     free_bytes: int | None
-    total_bytes: int | None
-    is_internal: bool
 
     def path(self, *parts: str) -> str:
         return "/".join(part for part in (self.prefix, *parts) if part)
@@ -35,8 +33,6 @@ def persistent_places(*, resource: Resource, disks: Sequence[Item], flash_disk: 
     internal = Place(
         prefix=_FLASH if flash_disk else "",
         free_bytes=resource.free_flash_bytes,
-        total_bytes=resource.total_flash_bytes,
-        is_internal=True,
     )
     return (internal, *(_disk_place(disk) for disk in disks if _is_mounted(disk)))
 
@@ -67,7 +63,7 @@ def choose_storage(
         return max(roomy, key=lambda place: place.free_bytes or 0)
     head, _, rest = normalise_path(setting).partition("/")
     if flash_disk and head == _FLASH:
-        return Place(normalise_path(setting), internal.free_bytes, internal.total_bytes, is_internal=True)
+        return Place(normalise_path(setting), internal.free_bytes)
     for disk in disks:
         if head not in (disk.get("slot"), normalise_path(disk.get("mount-point"))):
             continue
@@ -80,7 +76,7 @@ def choose_storage(
         if not _is_mounted(disk):
             return Problem("storage-not-found", f"storage {setting!r} is not mounted", _hint(mounted))
         place = _disk_place(disk)
-        return Place("/".join(part for part in (head, rest) if part), place.free_bytes, place.total_bytes, False)
+        return Place("/".join(part for part in (head, rest) if part), place.free_bytes)
     return Problem("storage-not-found", f"the router has no disk {head!r}", _hint(mounted))
 
 
@@ -95,8 +91,6 @@ def _disk_place(disk: Item) -> Place:
     return Place(
         prefix=normalise_path(disk.get("mount-point")) or disk.get("slot"),
         free_bytes=parse_size(disk.get("free")),
-        total_bytes=parse_size(disk.get("size")),
-        is_internal=False,
     )
 
 

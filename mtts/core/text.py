@@ -11,8 +11,11 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def printable(text: str, *, limit: int | None = None) -> str:
     """One line without control, escape and bidirectional characters, at most `limit` characters long."""
-    line = " ".join(_ANSI.sub("", text).split())
-    shown = "".join(character for character in line if unicodedata.category(character) not in _HIDDEN)
+    seen = (
+        " " if character.isspace() else "" if unicodedata.category(character) in _HIDDEN else character
+        for character in _ANSI.sub("", text)
+    )
+    shown = " ".join("".join(seen).split())
     if limit is not None and len(shown) > limit:
         return shown[: limit - 1] + "…"
     return shown

@@ -34,7 +34,7 @@ from mtts.engine.observe import NodeObserver
 from mtts.engine.services import NodeWork
 from mtts.ports import Row
 
-_UNREADABLE: Final = frozenset({"remote-image", "copy-from"})
+_UNREADABLE: Final = frozenset({"remote-image"})
 """What is sent and shown under other names; the image is proven by its digest instead."""
 
 _TRANSIENT_ADD: Final = ("root-dir overlap", "could not add", "value of interface")

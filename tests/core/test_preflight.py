@@ -32,7 +32,17 @@ def codes(found: dict[str, Check]) -> dict[str, str]:
 def test_a_router_that_is_ready_has_nothing_but_ok() -> None:
     found = checks(facts_of())
     assert {check.level for check in found.values()} == {Level.OK}
-    assert list(found) == ["routeros", "connection", "package", "device-mode", "clock", "dns", "image", "storage", "memory"]
+    assert list(found) == [
+        "routeros",
+        "connection",
+        "package",
+        "device-mode",
+        "clock",
+        "dns",
+        "image",
+        "storage",
+        "memory",
+    ]
 
 
 def test_what_does_not_pull_asks_nothing_of_image_and_room() -> None:

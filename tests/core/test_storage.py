@@ -29,12 +29,12 @@ def prefix(found: Place | Problem) -> str:
 
 
 def test_auto_is_the_internal_storage_where_that_has_room() -> None:
-    assert choose("auto", USB) == Place("", 64 * MIB, 128 * MIB, is_internal=True)
+    assert choose("auto", USB) == Place("", 64 * MIB)
 
 
 def test_on_a_board_with_the_flash_trap_everything_lies_under_flash() -> None:
-    assert choose("auto", flash_disk=True) == Place("flash", 64 * MIB, 128 * MIB, is_internal=True)
-    assert choose("/flash/apps/", flash_disk=True) == Place("flash/apps", 64 * MIB, 128 * MIB, is_internal=True)
+    assert choose("auto", flash_disk=True) == Place("flash", 64 * MIB)
+    assert choose("/flash/apps/", flash_disk=True) == Place("flash/apps", 64 * MIB)
 
 
 def test_flash_is_no_disk_on_a_board_without_the_trap() -> None:
@@ -70,7 +70,7 @@ def test_a_named_disk_is_taken_with_the_directory_on_it(setting: str, expected: 
 
 
 def test_a_named_disk_tells_its_own_room() -> None:
-    assert choose("usb1", USB) == Place("usb1", 7000000000, 8000000000, is_internal=False)
+    assert choose("usb1", USB) == Place("usb1", 7000000000)
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_without_any_disk_the_hint_is_auto() -> None:
 
 @pytest.mark.parametrize(("place", "path"), [("", "mtts/state"), ("flash", "flash/mtts/state")])
 def test_paths_have_no_leading_slash(place: str, path: str) -> None:
-    assert Place(place, None, None, is_internal=True).path("mtts", "state") == path
+    assert Place(place, None).path("mtts", "state") == path

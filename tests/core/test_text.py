@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mtts.core.text import printable
@@ -33,6 +33,7 @@ def test_a_long_text_is_cut_with_a_mark(limit: int | None, shown: str) -> None:
 
 
 @given(st.text(), st.integers(1, 20))
+@example("0\r\x08 0", 4)
 def test_no_text_keeps_a_control_character_or_its_length(text: str, limit: int) -> None:
     shown = printable(text, limit=limit)
     assert len(shown) <= limit
