@@ -6,7 +6,7 @@ STAMP  := .venv/.complete
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types arch pytest format bench lock clean
+.PHONY: help demo test lint types arch pytest slow format bench lock clean
 
 help:  ## list these targets
 	@awk -F ':.*##  *' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ arch: $(STAMP)  ## who may import whom
 
 pytest: $(STAMP)  ## the tests alone
 	$(BIN)/pytest -n 2 --dist worksteal
+
+slow: $(STAMP)  ## every kill point and every version, which pytest only samples: some ten minutes
+	$(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" tests/engine tests/faults
 
 format: $(STAMP)  ## repair what ruff can repair
 	$(BIN)/ruff check --fix

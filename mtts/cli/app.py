@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from mtts.core.errors import InterruptedRunError, MttsError, Problem, UsageError
 from mtts.core.outcome import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_USAGE
 
 _LOG = logging.getLogger(__name__)
+
+_CommandLineError: Any = typer.BadParameter.__mro__[2]
+"""What the option parser raises; typer exports only this descendant of it."""
 
 app = typer.Typer(
     name="mtts",
@@ -61,18 +64,29 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
     try:
-        app(args=list(sys.argv[1:] if arguments is None else arguments), obj=settings, prog_name="mtts")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else EXIT_USAGE
+        code = app(args=words, obj=settings, prog_name="mtts", standalone_mode=False)
+    except _CommandLineError as error:
+        settings.json = settings.json or "--json" in words  # it may not have been read yet
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message())
+            return EXIT_USAGE
+        return _tell(settings, Problem("usage", error.format_message(), "mtts --help"), EXIT_USAGE)
+    except typer.Abort:
+        return _tell(settings, Problem("interrupted", "stopped; nothing was changed"), EXIT_INTERRUPTED)
     except MttsError as error:
         return _tell(settings, error.problem, _exit_code(error))
+    except OSError as error:
+        _LOG.debug("an operating system error", exc_info=True)
+        problem = Problem("internal", f"this machine refuses: {error.strerror or type(error).__name__}")
+        return _tell(settings, problem, EXIT_INTERNAL)
     except Exception as error:  # noqa: BLE001 - boundary: people get a sentence, -vv gets the traceback
         _LOG.debug("a fault in mtts", exc_info=True)
         message = f"a fault in mtts: {type(error).__name__}"
         return _tell(settings, Problem("internal", message, "please report it, with what -vv prints"), EXIT_INTERNAL)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _exit_code(error: MttsError) -> int:

@@ -27,8 +27,8 @@ def deploy(
 
     settings = settings_of(context)
     named = targets(target, everything, group, exclude)
-    approved = read_plan_file(plan) if plan else ()
-    if not (yes or approved):
+    approved = read_plan_file(plan) if plan is not None else None
+    if approved is None and not yes:
         approved = approve_disruption(settings, named, adopt=adopt)
     finished = over_fleet(
         settings,

@@ -1,6 +1,5 @@
 """`mtts init`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +20,14 @@ def init(
 ) -> None:
     """Write a commented inventory.yaml to start from; never overwrites one."""
     from mtts.adapters.inventory.template import render_inventory  # noqa: PLC0415 - --help stays light
+    from mtts.cli.approval import is_terminal  # noqa: PLC0415
     from mtts.core.errors import UsageError  # noqa: PLC0415
 
     path = Path(settings_of(context).inventory or "inventory.yaml")
     if path.exists():
         raise UsageError(f"{path} exists and is left as it is", code="inventory-exists", hint="name another with -i")
     given = list(router or ())
-    if sys.stdin.isatty():
+    if is_terminal():
         given = given or [_ask_router()]
         image = image or typer.prompt("Image", default=DEFAULT_IMAGE, err=True)
     routers = dict(_name_and_host(entry) for entry in given or ["router1=192.168.88.1"])

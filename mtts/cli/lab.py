@@ -21,7 +21,7 @@ def up(
     routers: Annotated[int, typer.Option("--routers", min=1, help="How many.")] = 1,
     version: Annotated[str, typer.Option("--version", help="Their RouterOS.")] = "7.23.3",
     arch: Annotated[str, typer.Option("--arch", help="arm, arm64 or x86_64.")] = "arm64",
-    speed: Annotated[float, typer.Option("--speed", min=0.1, help="Simulated seconds per second.")] = 1.0,
+    speed: Annotated[float, typer.Option("--speed", min=0.1, help="Simulated seconds per second.")] = 20.0,
     lab_dir: _StateOption = None,
 ) -> None:
     """Start routers and a registry, print the inventory to use, and run until Ctrl-C."""

@@ -21,7 +21,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Take everything of ours off routers; the node's identity stays unless asked."""
-    from mtts.cli.approval import ask, require_yes  # noqa: PLC0415 - --help stays light
+    from mtts.cli.approval import ask, require_yes, stop_if_interrupted  # noqa: PLC0415 - --help stays light
     from mtts.cli.runner import bare, conclude, over_fleet  # noqa: PLC0415
     from mtts.core.plan import Plan  # noqa: PLC0415
     from mtts.engine.operate import plans_of_removal, remove_router  # noqa: PLC0415
@@ -29,7 +29,7 @@ def remove(
 
     settings = settings_of(context)
     named = targets(target, everything, group, exclude)
-    approved: Sequence[Plan] = ()
+    approved: Sequence[Plan] | None = None
     if not yes:
         require_yes("mtts remove takes nodes off routers, and nobody is here to confirm it")
         planned = over_fleet(
@@ -38,6 +38,7 @@ def remove(
             named,
             lambda services, router: plans_of_removal(services, router, purge_identity=purge_identity),
         )
+        stop_if_interrupted(planned)
         approved = planned.found
         if any(plan.changes for plan in approved):
             ask(settings, approved, "Remove all this?")

@@ -1,6 +1,7 @@
 """Runs a use case over the routers that were named: events, Ctrl-C, results, document, exit code."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -48,10 +49,12 @@ def over_fleet(
     use_case: UseCase[Found],
     *,
     redactor: Redactor | None = None,
+    drain: Drain | None = None,
 ) -> Finished[Found]:
     """Run `use_case` on every named router; UsageError before anything was contacted.
 
-    A use case that prints by itself brings the `redactor` that it prints through.
+    A use case that prints by itself brings the `redactor` that it prints through; one that has no end of its own
+    brings the `drain` that ends it.
     """
     inventory = inventory_for(settings)
     routers = select_routers(
@@ -65,7 +68,7 @@ def over_fleet(
     redact = redactor.redact
     started_s = time.time()
     found: dict[str, Sequence[Found]] = {}
-    drain = Drain()
+    drain = drain or Drain()
 
     async def run() -> list[NodeResult]:
         with progress(quiet=settings.quiet, verbosity=settings.verbose, no_color=settings.no_color) as show:
@@ -134,14 +137,24 @@ def conclude(
     code = EXIT_INTERRUPTED if finished.was_interrupted else exit_code(finished.results)
     if settings.json:
         run = Run(uuid.uuid4().hex, finished.command, finished.started_s, time.time(), finished.results, code)
-        typer.echo(finished.redact(to_text(document(run, details=details))))
+        print_result(finished.redact(to_text(document(run, details=details))))
     elif not (settings.quiet and is_all_quiet(finished.results)):
         console = lines.stdout_console(no_color=settings.no_color)
         with console.capture() as captured:
             for renderable in shown:
                 console.print(renderable, soft_wrap=True)
-        sys.stdout.write(finished.redact(captured.get()))
+        if captured.get():
+            print_result(finished.redact(captured.get()).removesuffix("\n"))
     raise typer.Exit(code)
+
+
+def print_result(text: str) -> None:
+    """Write to stdout; a reader that went away (`| head`) ends the output, not the work."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_all_quiet(results: Sequence[NodeResult]) -> bool:

@@ -176,6 +176,8 @@ def select_routers(
             code="no-such-target",
             hint="name routers or patterns, or use --all or --group",
         )
+    if everything and (patterns or wanted_groups):
+        raise UsageError("--all and names or groups say different things", code="no-such-target", hint="leave one out")
     names = [router.name for router in inventory.routers]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -193,7 +195,10 @@ def select_routers(
         )
         return named and not any(fnmatchcase(router.name, pattern) for pattern in excluded)
 
-    return tuple(router for router in inventory.routers if is_selected(router))
+    selected = tuple(router for router in inventory.routers if is_selected(router))
+    if not selected:
+        raise UsageError("no router is left to work on", code="no-such-target", hint=_known(names))
+    return selected
 
 
 def _known(names: Sequence[str], limit: int = 8) -> str:

@@ -52,13 +52,13 @@ class Plan:
         return any(is_disruptive(change) for change in self.changes)
 
 
-def is_stale(plan: Plan, approved: Sequence[Plan], *, underway: bool) -> Problem | None:
-    """Why `plan` is not what was approved; nothing where nothing had to be.
+def is_stale(plan: Plan, approved: Sequence[Plan] | None, *, underway: bool) -> Problem | None:
+    """Why `plan` is not what was approved; nothing where nobody was asked (None).
 
     `underway` says that another node of the router was written for meanwhile: what nodes share is there by now, so that
     less may be left to do than was approved, but never more.
     """
-    if not approved:
+    if approved is None:
         return None
     wanted = next((one for one in approved if (one.router, one.node) == (plan.router, plan.node)), None)
     if wanted is None:

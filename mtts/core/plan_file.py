@@ -38,13 +38,16 @@ def loads(text: str) -> tuple[Plan, ...]:
         whole = json.loads(text)
         if whole["schema"] != SCHEMA:
             raise UsageError(f"a plan of schema {whole['schema']!r}, not {SCHEMA}", code="plan-file-invalid")
-        return tuple(_plan(entry) for entry in whole["plans"])
+        plans = tuple(_plan(entry) for entry in whole["plans"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"not a plan file: {type(error).__name__}",
             code="plan-file-invalid",
             hint="make one with: mtts plan TARGET --out FILE",
         ) from error
+    if not plans:
+        raise UsageError("the plan file holds no plan", code="plan-file-invalid", hint="were the routers reached?")
+    return plans
 
 
 def _plan(entry: dict[str, Any]) -> Plan:

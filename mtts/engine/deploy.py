@@ -20,7 +20,7 @@ from mtts.engine.services import NodeWork, Services
 
 
 async def deploy_router(
-    services: Services, router: Router, *, adopt: bool = False, approved: Sequence[Plan] = ()
+    services: Services, router: Router, *, adopt: bool = False, approved: Sequence[Plan] | None = None
 ) -> list[NodeResult]:
     """Deploy every node of `router`; with `approved`, exactly those plans or a refusal (`plan-stale`)."""
     facts: Facts | None = None
@@ -39,7 +39,7 @@ async def deploy_router(
 
 
 async def _deploy_node(
-    work: NodeWork, facts: Facts, *, adopt: bool, approved: Sequence[Plan], underway: bool
+    work: NodeWork, facts: Facts, *, adopt: bool, approved: Sequence[Plan] | None, underway: bool
 ) -> NodeResult:
     observer = observer_for(work, facts)
     planned = await plan_on(work, observer, facts, adopt=adopt)

@@ -61,9 +61,9 @@ async def status_router(services: Services, router: Router) -> list[tuple[NodeRe
 
 
 async def log_router(
-    services: Services, router: Router, *, follow: bool, show: Callable[[str, str], None]
+    services: Services, router: Router, *, follow: Callable[[], bool], show: Callable[[str, str], None]
 ) -> list[tuple[NodeResult, NodeLog | None]]:
-    """The log of each of the router's nodes; with `follow`, of its first one for as long as the run goes on.
+    """The log of each of the router's nodes; of its first one for as long as `follow` says.
 
     Each line goes to `show` as it comes, with the name of its node, and is returned at the end.
     """
@@ -77,7 +77,7 @@ async def log_router(
                 if key not in seen:
                     seen[key] = message
                     show(work.node.name, message)
-            if not follow:
+            if not follow():
                 return result_of(work, Outcome.NO_OP), NodeLog(router.name, work.node.name, tuple(seen.values()))
             await services.clock.sleep(router.timing.poll_s)
 

@@ -18,7 +18,7 @@ from mtts.ports import RouterSession
 
 
 async def remove_router(
-    services: Services, router: Router, *, purge_identity: bool, approved: Sequence[Plan] = ()
+    services: Services, router: Router, *, purge_identity: bool, approved: Sequence[Plan] | None = None
 ) -> list[NodeResult]:
     """Take every node of `router` off it, the last one with what they shared; with `approved`, exactly so."""
 

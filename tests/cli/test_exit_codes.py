@@ -27,7 +27,7 @@ def test_a_command_line_that_makes_no_sense_is_a_usage_error(fleet: Fleet, argum
 
     assert ran.code == 2
     assert ran.out == ""
-    assert "Error" in ran.err
+    assert "[usage]" in ran.err
     assert router.connections == 0
 
 

@@ -33,7 +33,6 @@ def select(*patterns: str, **options: Any) -> list[str]:
         ([], {"groups": ["branches"]}, ["branch-1", "branch-2"]),
         (["home"], {"groups": ["north"]}, ["home", "branch-1"]),
         ([], {"everything": True, "exclude": ["branch-*", "lab"]}, ["home"]),
-        (["*"], {"exclude": ["*"]}, []),
         ([], {"groups": ["branches"], "exclude": ["nothing"]}, ["branch-1", "branch-2"]),
     ],
 )
@@ -51,6 +50,9 @@ def test_routers_are_chosen_in_the_inventory_s_order(
         (["home", "HOME"], {}, "'HOME'"),
         ([], {"groups": ["south"]}, "known: branches, family, north"),
         ([], {"exclude": ["lab"]}, "no router was named"),
+        (["*"], {"exclude": ["*"]}, "no router is left"),
+        (["home"], {"everything": True}, "--all and names"),
+        ([], {"everything": True, "groups": ["north"]}, "--all and names"),
     ],
 )
 def test_a_name_that_fits_none_is_told_with_those_that_would(
@@ -74,7 +76,8 @@ def test_an_empty_inventory_says_so() -> None:
     with pytest.raises(UsageError) as refused:
         select_routers(Inventory("i", ()), patterns=["x"])
     assert refused.value.problem.hint == "the inventory has none"
-    assert select_routers(Inventory("i", ()), everything=True) == ()
+    with pytest.raises(UsageError, match="no router is left"):
+        select_routers(Inventory("i", ()), everything=True)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def test_plans_are_read_as_they_were_written() -> None:
     plans = (a_plan(), PLAN)
     assert plans[0].changes
     assert loads(dumps(plans)) == plans
-    assert loads(dumps([])) == ()
+    with pytest.raises(UsageError, match="holds no plan"):
+        loads(dumps([]))
 
 
 def test_a_plan_file_names_its_schema() -> None:

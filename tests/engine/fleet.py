@@ -121,12 +121,12 @@ class Deployment:
         self.change_node(auth_key=Literal(Secret(key)))
         return key
 
-    async def deploy(self, *, adopt: bool = False, approved: Sequence[Plan] = ()) -> NodeResult:
+    async def deploy(self, *, adopt: bool = False, approved: Sequence[Plan] | None = None) -> NodeResult:
         """The result of the only node."""
         (result,) = await self.deploy_all(adopt=adopt, approved=approved)
         return result
 
-    async def deploy_all(self, *, adopt: bool = False, approved: Sequence[Plan] = ()) -> list[NodeResult]:
+    async def deploy_all(self, *, adopt: bool = False, approved: Sequence[Plan] | None = None) -> list[NodeResult]:
         """The results of all nodes."""
         self._seen = (len(self.router.journal), self.router.connections, self.router.logins)
         self.events = []

@@ -77,6 +77,7 @@ def test_a_gzip_of_several_frames_is_one_layer(piece_bytes: int) -> None:
         (gzip.compress(tar_of({"a": 5000 * b"a"})[:2000]), "archive ends early"),
         (gzip.compress(1024 * b"x"), "archive is damaged"),
     ],
+    ids=["not packed", "packed and cut", "nothing", "cut and packed", "packed nonsense"],
 )
 def test_a_damaged_layer_is_refused_with_the_reason(content: bytes, complaint: str) -> None:
     with pytest.raises(LayerError, match=complaint):
