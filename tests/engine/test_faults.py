@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from mtts.core.dialect import IMAGE_ID_SINCE
 from mtts.core.inventory import Timing
 from mtts.core.outcome import Outcome, exit_code
 from mtts.core.secret import FromEnv
+from mtts.core.version import Version
 from mtts.lab.journal import JournalEntry
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import HOSTNAME, REPOSITORY, Deployment, lab_image, versions
@@ -103,7 +105,7 @@ async def test_an_image_that_never_served_is_replaced_once_its_tag_names_one_tha
 ) -> None:
     here = await deployment(version=version, image=lab_image("1.0.0", behaviour=behaviour))
     assert (await here.deploy()).outcome is Outcome.BROKEN
-    if version == "7.18.2" and behaviour == "never-online":
+    if Version.parse(version) < IMAGE_ID_SINCE and behaviour == "never-online":
         here.router.device.engine.stop(here.container)  # where nothing tells the images apart, a person stops it
         await here.wait(60)
     here.lab.registry.publish(lab_image("2.0.0"), repository=REPOSITORY)
