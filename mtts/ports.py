@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from mtts.core.image import ImageRef, Platform, Release
+from mtts.core.flash import FlashSample
+from mtts.core.image import Digest, ImageRef, Platform, Release, ReleaseDigests
 from mtts.core.inventory import Router
+from mtts.core.ledger import KnownRelease, PastResult, PastRun, Quarantined, RecordedSample
+from mtts.core.outcome import NodeResult
 from mtts.core.secret import Secret, SecretSource
 
 Row = Mapping[str, str]
@@ -72,11 +75,64 @@ class Secrets(Protocol):
 
 
 class Registry(Protocol):
-    """Answers what an image is right now; each (image, platform) is asked once per run."""
+    """Answers what an image is right now; each question is asked once per run, however many routers want to know."""
+
+    async def tag_digest(self, image: ImageRef) -> Digest | None:
+        """What the reference points to, by the cheapest question; None where the registry does not say it that way.
+
+        A hint that nothing changed, never that something did: no body was hashed. RegistryError without an answer.
+        """
+        ...
+
+    async def digests(self, image: ImageRef, platform: Platform, *, fresh: bool = False) -> ReleaseDigests:
+        """Which release the image is for `platform`; with `fresh`, asked anew: a tag may move during a run."""
+        ...
 
     async def resolve(self, image: ImageRef, platform: Platform) -> Release:
         """The release behind `image` for `platform`; RegistryError says why there is none."""
         ...
+
+
+class Store(Protocol):
+    """What earlier runs found and did; every method raises StoreError where the store fails."""
+
+    async def begin(self, run: PastRun) -> None:
+        """Note that a run begins: from here on the store is known to be writable."""
+        ...
+
+    async def record(self, run_id: str, results: Sequence[NodeResult]) -> None:
+        """Keep results with their flash samples, in place of what was kept of the same nodes in the same run."""
+        ...
+
+    async def keep(self, run_id: str, samples: Sequence[FlashSample]) -> None:
+        """Keep samples that belong to no node's work."""
+        ...
+
+    async def finish(self, run_id: str, *, finished_s: float, exit_code: int) -> None: ...
+
+    async def history(self, routers: Sequence[str], *, limit: int) -> list[PastResult]:
+        """The last results of these routers, newest first."""
+        ...
+
+    async def samples(self, routers: Sequence[str], *, since_s: float) -> list[RecordedSample]:
+        """Every sample of these routers since then, oldest first."""
+        ...
+
+    async def remember(self, release: Release, *, seen_s: float) -> None:
+        """Keep what a registry served; the first sight of a manifest counts."""
+        ...
+
+    async def known_releases(self) -> list[KnownRelease]:
+        """Oldest first."""
+        ...
+
+    async def quarantine(self, entry: Quarantined) -> None: ...
+
+    async def lift(self, digest: Digest) -> None:
+        """Take a digest out of quarantine, for every router."""
+        ...
+
+    async def quarantined(self) -> list[Quarantined]: ...
 
 
 class Clock(Protocol):

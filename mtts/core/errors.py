@@ -84,6 +84,25 @@ CODES: Final[Mapping[str, str]] = {
     "registry-unavailable": "The registry could not be reached or failed.",
     "registry-refused-by-policy": "The registry led to a place that it is not configured to lead to.",
     "manifest-invalid": "The registry's answer is not a manifest that mtts can trust.",
+    # updates
+    "release-quarantined": "The release did not work on a router before, or was rolled back by hand.",
+    "downgrade-unconfirmed": "The image's tag now names an older release than the one that runs.",
+    "tag-moved": "The image's tag was moved while the router pulled it.",
+    "identity-lost": "The node came back as another node of the tailnet.",
+    "state-not-mounted": "The node's state lies inside its container, where a swap would lose it.",
+    "rollout-stopped": "The rollout had ended by its failure budget before this node's turn came.",
+    "previous-release-unknown": "There is no earlier release of the node on record to go back to.",
+    "node-repaired": "The node was down and runs again.",
+    "leftover-removed": "What an earlier, interrupted update left behind was cleared away.",
+    # flash
+    "flash-leak": "Updates cost more flash than the sizes of the images explain.",
+    "flash-near-floor": "The router's free flash is close to the reserve.",
+    "flash-budget-exceeded": "The router was updated more often this month than its budget allows.",
+    # the store and the run
+    "store-unusable": "The state directory or database cannot be opened or written.",
+    "store-corrupt": "The database is damaged or is no database of mtts.",
+    "store-newer": "The database was written by a newer version of mtts.",
+    "run-in-progress": "Another run that writes to routers holds the lock.",
     # this machine
     "internal": "A fault in mtts itself.",
     "interrupted": "The run was interrupted.",
@@ -122,6 +141,18 @@ class UsageError(MttsError):
     """The command line, the inventory or a plan file is wrong: nothing was contacted."""
 
     default_code = "usage"
+
+
+class StoreError(MttsError):
+    """The store cannot be used: said before anything is written to a router."""
+
+    default_code = "store-unusable"
+
+
+class LockHeldError(MttsError):
+    """Another run that writes to routers is under way."""
+
+    default_code = "run-in-progress"
 
 
 class InterruptedRunError(MttsError):

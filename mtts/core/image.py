@@ -154,6 +154,15 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseDigests:
+    """Which release an image is for one platform, without what it consists of: all that a decision needs."""
+
+    index: Digest | None
+    """None when the tag names a single manifest rather than an index."""
+    manifest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """What an image is right now for one platform."""
 
@@ -171,6 +180,10 @@ class Release:
     extracted_bytes: int
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
+
+    @property
+    def digests(self) -> ReleaseDigests:
+        return ReleaseDigests(self.index_digest, self.manifest_digest)
 
     def is_shown_as(self, image_id: str) -> bool:
         """Whether a router's `image-id` is this release: the config's digest, after some pulls the manifest's."""

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from mtts.core.errors import AuthRejectedError, MttsError, Problem, SessionLostError, UnreachableError
+from mtts.core.flash import FlashDelta, FlashSample, delta_of
+from mtts.core.image import Digest
 
 
 class Outcome(StrEnum):
@@ -29,6 +31,8 @@ EXIT_DONE: Final = 0
 EXIT_INTERNAL: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_CHANGES_PENDING: Final = 3
+EXIT_ROLLOUT_STOPPED: Final = 7
+EXIT_LOCKED: Final = 75
 EXIT_INTERRUPTED: Final = 130
 
 EXIT_CODES: Final[Mapping[Outcome, int]] = {
@@ -47,21 +51,6 @@ EXIT_CODES: Final[Mapping[Outcome, int]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class FlashDelta:
-    """Free bytes of the node's storage before and after; None where the router did not say."""
-
-    before_bytes: int | None
-    after_bytes: int | None
-
-    @property
-    def delta_bytes(self) -> int | None:
-        """Negative when space was used."""
-        if self.before_bytes is None or self.after_bytes is None:
-            return None
-        return self.after_bytes - self.before_bytes
-
-
-@dataclass(frozen=True, slots=True)
 class NodeResult:
     """What one run did to one node."""
 
@@ -71,8 +60,12 @@ class NodeResult:
     strategy: str | None = None
     from_version: str | None = None
     to_version: str | None = None
+    from_digest: Digest | None = None
+    """Of the platform manifest."""
+    to_digest: Digest | None = None
     downtime_s: float | None = None
-    flash: FlashDelta | None = None
+    samples: tuple[FlashSample, ...] = ()
+    """Of the router's flash while this node was worked on, oldest first; empty where nothing was written."""
     evidence: str | None = None
     """What proved health."""
     problem: Problem | None = None
@@ -80,7 +73,12 @@ class NodeResult:
     next_step: str = ""
     """What to do now; empty when nothing is left."""
     changes_pending: bool = False
-    """For `plan`: the node is not as the inventory wants it."""
+    """For `plan` and `update --check`: the node is not as the inventory wants it."""
+
+    @property
+    def flash(self) -> FlashDelta | None:
+        """What the work cost in flash."""
+        return delta_of(self.samples)
 
 
 def exit_code(results: Iterable[NodeResult]) -> int:

@@ -3,20 +3,22 @@
 from mtts.core.changes import PlaceKey, headline, symbol
 from mtts.core.errors import MttsError, Problem
 from mtts.core.events import Kind
-from mtts.core.outcome import FlashDelta, NodeResult, Outcome, settle
-from mtts.core.rows import resource
+from mtts.core.flash import FlashSample, Moment
+from mtts.core.outcome import NodeResult, Outcome, settle
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
 from mtts.engine.planning import Planned
+from mtts.engine.sample import sample
 from mtts.engine.services import NodeWork
-from mtts.ports import RouterSession
 
 
 async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, done: Outcome) -> NodeResult:
     """The result, `done` when all went well; `work.mark` tells whether anything was written."""
     applier = Applier(work, observer, planned.release)
-    before = planned.facts.resource.free_flash_bytes
+    before = FlashSample.of(
+        planned.facts.resource, router=work.router.name, moment=Moment.BEFORE, taken_s=work.services.clock.now()
+    )
     standing = planned.facts.containers_of(work.node.name)
     from_version = next((row.tag.version for row in standing if row.tag), None)
     try:
@@ -25,7 +27,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         for change in planned.plan.changes:
             work.tell(Kind.STEP, f"{symbol(change)} {headline(change)}")
             await applier.apply(change)
-        after = await _free_flash_bytes(work.session)
+        after = await sample(work.services, work.session, work.router, Moment.COMMITTED)
     except MttsError as error:
         outcome = settle(error, wrote=work.mark.wrote, serving=await _is_serving(work))
         return NodeResult(
@@ -43,7 +45,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         done if work.mark.wrote else Outcome.NO_OP,
         from_version=from_version,
         to_version=None if done is Outcome.REMOVED else applier.recorded_version or from_version,
-        flash=FlashDelta(before, after),
+        samples=(before, after) if work.mark.wrote else (),
         evidence=applier.evidence,
         warnings=planned.plan.warnings,
     )
@@ -62,8 +64,3 @@ def result_of(work: NodeWork, outcome: Outcome, *, problem: Problem | None = Non
     """The result of a node to which nothing was done."""
     next_step = (problem.hint or f"run the command again for {work.router.name}") if problem else ""
     return NodeResult(work.router.name, work.node.name, outcome, problem=problem, next_step=next_step)
-
-
-async def _free_flash_bytes(session: RouterSession) -> int | None:
-    rows = await session.print("/system/resource", props=("version", "free-hdd-space"))
-    return resource(rows[0]).free_flash_bytes if rows else None

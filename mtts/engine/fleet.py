@@ -5,8 +5,10 @@ The only place where tasks are made. Each ends in results, whatever happened: a 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from mtts.core.errors import MttsError, Problem
 from mtts.core.events import Emit, Event, Kind
@@ -16,6 +18,7 @@ from mtts.core.outcome import NodeResult, Outcome, settle
 _LOG = logging.getLogger(__name__)
 
 Work = Callable[[Router], Awaitable[Sequence[NodeResult]]]
+Afterwards = Callable[[Router, Sequence[NodeResult]], Awaitable[Sequence[NodeResult]]]
 
 
 @dataclass(slots=True)
@@ -27,26 +30,71 @@ class Drain:
     """Routers that were not begun."""
 
 
-async def run_fleet(
-    routers: Sequence[Router], work: Work, *, emit: Emit, parallel: int, drain: Drain
-) -> list[NodeResult]:
-    """The results of all routers in the order given, `parallel` at a time."""
-    places = asyncio.Semaphore(parallel)
+class Fleet:
+    """Waves of work over one fleet; at its end, everything that was to follow the work is done too.
 
-    async def run_one(router: Router) -> Sequence[NodeResult]:
-        async with places:
-            if drain.requested:
-                drain.skipped.append(router.name)
+    What follows (`afterwards`) takes its time beside the next waves and holds no place among the `parallel`.
+    """
+
+    def __init__(self, *, emit: Emit, parallel: int, drain: Drain, afterwards: Afterwards | None = None) -> None:
+        self._emit = emit
+        self._places = asyncio.Semaphore(parallel)
+        self._drain = drain
+        self._afterwards = afterwards
+        self._group = asyncio.TaskGroup()
+        self._following: dict[str, asyncio.Task[Sequence[NodeResult]]] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._group.__aexit__(kind, error, trace)
+
+    @property
+    def final(self) -> Mapping[str, Sequence[NodeResult]]:
+        """Router → its last results, once the fleet has ended."""
+        return {router: task.result() for router, task in self._following.items()}
+
+    async def run(self, routers: Sequence[Router], work: Work) -> list[NodeResult]:
+        """One wave: the results of these routers in the order given."""
+        tasks = [self._group.create_task(self._run_one(router, work)) for router in routers]
+        return [result for task in tasks for result in await task]
+
+    async def _run_one(self, router: Router, work: Work) -> Sequence[NodeResult]:
+        async with self._places:
+            if self._drain.requested:
+                self._drain.skipped.append(router.name)
                 return ()
-            emit(Event(Kind.STARTED, router.name, "", ""))
+            self._emit(Event(Kind.STARTED, router.name, "", ""))
             results = await _contained(router, work)
             for result in results:
-                emit(Event(Kind.FINISHED, result.router, result.node, str(result.outcome)))
-            return results
+                self._emit(Event(Kind.FINISHED, result.router, result.node, str(result.outcome)))
+        self._following[router.name] = self._group.create_task(self._follow(router, results))
+        return results
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run_one(router)) for router in routers]
-    return [result for task in tasks for result in task.result()]
+    async def _follow(self, router: Router, results: Sequence[NodeResult]) -> Sequence[NodeResult]:
+        if self._afterwards is None:
+            return results
+        afterwards = self._afterwards
+        return await _contained(router, lambda router: afterwards(router, results))
+
+
+async def run_fleet(
+    routers: Sequence[Router],
+    work: Work,
+    *,
+    emit: Emit,
+    parallel: int,
+    drain: Drain,
+    afterwards: Afterwards | None = None,
+) -> list[NodeResult]:
+    """The final results of all routers in the order given, `parallel` at a time."""
+    async with Fleet(emit=emit, parallel=parallel, drain=drain, afterwards=afterwards) as fleet:
+        await fleet.run(routers, work)
+    return [result for router in routers for result in fleet.final.get(router.name, ())]
 
 
 async def _contained(router: Router, work: Work) -> Sequence[NodeResult]:

@@ -24,7 +24,7 @@ from mtts.core.desired import (
 )
 from mtts.core.dialect import Dialect, Term
 from mtts.core.errors import CommandTrappedError, Problem, StepFailedError
-from mtts.core.facts import ContainerRow, Facts, Item, Preconditions
+from mtts.core.facts import ContainerRow, Facts, Item, Preconditions, Resource
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.node_context import FIRST_SLOT, place_of
@@ -77,13 +77,7 @@ async def gather(
 
     Optional menus are read where a node uses them now or used them when it was recorded; with `with_extras`, anyway.
     """
-    resource_rows = await session.print("/system/resource", props=_RESOURCE_PROPS)
-    try:
-        resource = rows.resource(resource_rows[0] if resource_rows else {})
-    except ValueError as error:
-        raise StepFailedError(
-            f"{router.name} does not say which RouterOS it runs", code="version-unsupported"
-        ) from error
+    resource = await gather_resource(session, router)
     missing: set[str] = set()
     containers = tuple(
         rows.container_row(row) for row in await read_menu(session, "/container", missing, props=_CONTAINER_PROPS)
@@ -92,6 +86,17 @@ async def gather(
     for path, where in _queries(nodes, containers, Dialect(resource.version), with_extras=with_extras).items():
         tables[path] = rows.items(await read_menu(session, path, missing, where=where, props=_MENU_PROPS[path]))
     return Facts(router.name, resource, containers, tables, missing_menus=frozenset(missing))
+
+
+async def gather_resource(session: RouterSession, router: Router) -> Resource:
+    """/system/resource alone."""
+    found = await session.print("/system/resource", props=_RESOURCE_PROPS)
+    try:
+        return rows.resource(found[0] if found else {})
+    except ValueError as error:
+        raise StepFailedError(
+            f"{router.name} does not say which RouterOS it runs", code="version-unsupported"
+        ) from error
 
 
 async def gather_containers(session: RouterSession) -> tuple[ContainerRow, ...]:

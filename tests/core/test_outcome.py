@@ -16,7 +16,8 @@ from mtts.core.errors import (
     UnreachableError,
     UsageError,
 )
-from mtts.core.outcome import EXIT_CODES, FlashDelta, NodeResult, Outcome, exit_code, settle
+from mtts.core.flash import FlashDelta
+from mtts.core.outcome import EXIT_CODES, NodeResult, Outcome, exit_code, settle
 
 UNREACHABLE, REFUSED, UNKNOWN = Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.UNKNOWN
 KEPT_OLD, BROKEN = Outcome.KEPT_OLD, Outcome.BROKEN
