@@ -153,7 +153,8 @@ class Authorizer:
             raise RegistryError(f"{key.registry} names a token realm that is no address") from error
         wanted = {"service": key.service, "scope": key.scope} if key.service else {"scope": key.scope}
         has_account = self._transport.access.username is not None
-        reply = await self._transport.get(
+        reply = await self._transport.ask(
+            "GET",
             realm.copy_merge_params(wanted),
             authorization=await self._basic_header() if has_account else None,
             limit_bytes=TOKEN_LIMIT_BYTES,

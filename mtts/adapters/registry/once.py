@@ -33,3 +33,8 @@ class Once(Generic[Question, Answer]):
         if isinstance(answer, MttsError):
             raise answer.with_traceback(None)  # or it would grow with every asker
         return answer
+
+    def known(self, question: Question) -> Answer | None:
+        """The answer that is there already; None while there is none, and where it is an error."""
+        answer = self._answers.get(question)
+        return None if isinstance(answer, MttsError) else answer

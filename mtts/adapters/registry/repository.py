@@ -6,7 +6,7 @@ again by the digest it has, which tells a lying header from a damaged body. Dama
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -30,12 +30,19 @@ from mtts.adapters.registry.manifest import (
     parse_document,
     schema_1_error,
 )
-from mtts.adapters.registry.transport import KIB, Reply, Transport
+from mtts.adapters.registry.transport import KIB, Method, Reply, Transport
 from mtts.core.errors import BadManifestError, ImageNotFoundError, RegistryUnavailableError
 from mtts.core.image import Digest
 
 MANIFEST_LIMIT_BYTES: Final = 4096 * KIB  # what the distribution project's registry accepts
 CONFIG_LIMIT_BYTES: Final = 8192 * KIB
+# Answers to HEAD; with the last three the registry, or a proxy before it, may mean the method and not the image.
+HEAD_ANSWERS: Final = (
+    HTTPStatus.OK,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+)
 GRANTS: Final = 3  # held or none, ours, and the wider one that the registry names
 
 log = logging.getLogger(__name__)
@@ -60,14 +67,24 @@ class Repository:
         self._name = name
         self._authorizer = authorizer
 
-    async def document(self, reference: str) -> Document:
-        """What a tag or digest names; raises RegistryError."""
-        shown = f"{self._name}{'@' if ':' in reference else ':'}{reference}"
+    async def tag_digest(self, tag: str) -> Digest | None:
+        """What a tag points to, by the header of an answer without a body; None where a GET has to find out.
+
+        Some registries and proxies know no HEAD, or take it for a question after something that is not there.
+        """
 
         async def fetch(authorization: str | None) -> Reply:
-            url = self._url("manifests", reference)
-            limit = MANIFEST_LIMIT_BYTES
-            reply = await self._transport.get(url, accept=ACCEPT, authorization=authorization, limit_bytes=limit)
+            return await self._manifest("HEAD", tag, authorization)
+
+        reply = await self._ask(fetch, what=self._shown(tag), answers=HEAD_ANSWERS)
+        return _named_digest(reply) if reply.is_success else None
+
+    async def document(self, reference: str) -> Document:
+        """What a tag or digest names; raises RegistryError."""
+        shown = self._shown(reference)
+
+        async def fetch(authorization: str | None) -> Reply:
+            reply = await self._manifest("GET", reference, authorization)
             if reply.is_success and not reply.body.lstrip().startswith(b"{"):
                 raise RegistryUnavailableError(
                     f"{self._transport.access.host} answers with something else than JSON when asked for {shown}",
@@ -91,7 +108,7 @@ class Repository:
 
         async def fetch(authorization: str | None) -> Reply:
             url = self._url("blobs", str(descriptor.digest))
-            return await self._transport.get(url, authorization=authorization, limit_bytes=CONFIG_LIMIT_BYTES)
+            return await self._transport.ask("GET", url, authorization=authorization, limit_bytes=CONFIG_LIMIT_BYTES)
 
         async def believed() -> ImageConfig | None:
             body = (await self._ask(fetch, what=shown)).body
@@ -129,10 +146,9 @@ class Repository:
         if ":" in reference:
             asked = Digest.parse(reference)
             return asked if digest_of(reply.body, asked.algorithm) == asked else None
-        try:
-            named = Digest.parse(reply.headers.get("Docker-Content-Digest", ""))
-        except ValueError:
-            return digest_of(reply.body)  # none, or none that is one
+        named = _named_digest(reply)
+        if named is None:
+            return digest_of(reply.body)
         computed = digest_of(reply.body, named.algorithm)
         if computed != named:
             try:
@@ -144,14 +160,20 @@ class Repository:
             )
         return computed
 
-    async def _ask(self, fetch: Fetch, *, what: str) -> Reply:
-        """A successful answer, with whatever authorisation and patience that takes."""
+    async def _manifest(self, method: Method, reference: str, authorization: str | None) -> Reply:
+        url = self._url("manifests", reference)
+        return await self._transport.ask(
+            method, url, accept=ACCEPT, authorization=authorization, limit_bytes=MANIFEST_LIMIT_BYTES
+        )
+
+    async def _ask(self, fetch: Fetch, *, what: str, answers: Container[int] = (HTTPStatus.OK,)) -> Reply:
+        """An answer of one of these statuses, with whatever authorisation and patience that takes."""
 
         async def once() -> Reply:
             grant = await self._authorizer.grant()
             for attempt in range(GRANTS):
                 reply = await fetch(grant.header if grant else None)
-                if reply.is_success:
+                if reply.status in answers:
                     return reply
                 if reply.status != HTTPStatus.UNAUTHORIZED or not reply.is_own:
                     break
@@ -176,8 +198,19 @@ class Repository:
             hint="a cache or proxy on the way may be broken; nothing was believed and nothing changed",
         )
 
+    def _shown(self, reference: str) -> str:
+        return f"{self._name}{'@' if ':' in reference else ':'}{reference}"
+
     def _url(self, kind: str, reference: str) -> httpx.URL:
         return self._transport.base.join(f"/v2/{self._name}/{kind}/{reference}")
+
+
+def _named_digest(reply: Reply) -> Digest | None:
+    """What `Docker-Content-Digest` says; None where it is missing or no digest."""
+    try:
+        return Digest.parse(reply.headers.get("Docker-Content-Digest", ""))
+    except ValueError:
+        return None
 
 
 @contextmanager

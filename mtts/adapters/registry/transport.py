@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import httpx
 from tenacity import (
@@ -60,6 +60,7 @@ _FAULTS: Final[tuple[tuple[type[httpx.HTTPError], str], ...]] = (
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
+Method = Literal["GET", "HEAD"]
 Result = TypeVar("Result")
 Sink = Callable[[bytes], object]
 
@@ -98,8 +99,9 @@ class Transport:
         """Close every connection."""
         await self._client.aclose()
 
-    async def get(
+    async def ask(
         self,
+        method: Method,
         url: httpx.URL,
         *,
         accept: str = "*/*",
@@ -108,7 +110,8 @@ class Transport:
         kind: str = "redirect",
     ) -> Reply:
         """One exchange, redirects included; any status is an answer. Raises RegistryError."""
-        async with self._open(url, accept, authorization, kind, EXCHANGE_S) as (response, is_own):
+        request = self._client.build_request(method, url, headers=_headers(accept, authorization))
+        async with self._open(request, kind=kind, patience_s=EXCHANGE_S) as (response, is_own):
             limit = limit_bytes if response.status_code == HTTPStatus.OK else REFUSAL_LIMIT_BYTES
             body = bytearray()
             async for piece in response.aiter_bytes():
@@ -122,8 +125,9 @@ class Transport:
             return Reply(response.status_code, response.headers, bytes(body[:limit]), is_own)
 
     async def download(self, url: httpx.URL, sink: Sink, *, authorization: str | None, limit_bytes: int) -> Reply:
-        """As `get`, but feeds the body of a success to `sink` as it arrived, byte for byte."""
-        async with self._open(url, "*/*", authorization, "redirect", DOWNLOAD_S) as (response, is_own):
+        """A GET as by `ask`, but feeds the body of a success to `sink` as it arrived, byte for byte."""
+        request = self._client.build_request("GET", url, headers=_headers("*/*", authorization))
+        async with self._open(request, kind="redirect", patience_s=DOWNLOAD_S) as (response, is_own):
             body = bytearray()
             received_bytes = 0
             is_success = response.status_code == HTTPStatus.OK
@@ -163,32 +167,39 @@ class Transport:
 
     @asynccontextmanager
     async def _open(
-        self, url: httpx.URL, accept: str, authorization: str | None, kind: str, patience_s: float
+        self, request: httpx.Request, *, kind: str, patience_s: float
     ) -> AsyncIterator[tuple[httpx.Response, bool]]:
         """The head of the answer at the end of all redirects, and whether it came from where it was asked."""
-        with _translated(url.host):
+        asked = request.url
+        with _translated(asked.host):
             async with asyncio.timeout(patience_s):
-                asked = url
-                if not _same_origin(url, self.base):
-                    await self._reach.check(url, kind=kind)
+                if not _same_origin(asked, self.base):
+                    await self._reach.check(asked, kind=kind)
                 for _ in range(MAX_REDIRECTS + 1):
-                    request = self._client.build_request("GET", url, headers={"Accept": accept})
-                    if authorization is not None:
-                        request.headers["Authorization"] = authorization
                     response = await self._client.send(request, stream=True, follow_redirects=False)
                     try:
                         location = response.headers.get("Location")
                         if response.status_code not in _REDIRECTS or location is None:
-                            yield response, _same_origin(url, asked)
+                            yield response, _same_origin(request.url, asked)
                             return
                     finally:
                         await response.aclose()
-                    target = url.join(location)
-                    if not _same_origin(target, url):
-                        authorization = None
-                        await self._reach.check(target, kind="redirect")
-                    url = target
+                    request = await self._redirected(request, location)
                 raise RegistryError(f"{self.access.host} redirects more than {MAX_REDIRECTS} times")
+
+    async def _redirected(self, request: httpx.Request, location: str) -> httpx.Request:
+        """The same question at the place that the answer named, if that is one to be asked."""
+        target = request.url.join(location)
+        authorization = request.headers.get("Authorization")
+        if not _same_origin(target, request.url):
+            authorization = None
+            await self._reach.check(target, kind="redirect")
+        headers = _headers(request.headers["Accept"], authorization)
+        return self._client.build_request(request.method, target, headers=headers)
+
+
+def _headers(accept: str, authorization: str | None) -> dict[str, str]:
+    return {"Accept": accept} | ({} if authorization is None else {"Authorization": authorization})
 
 
 def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
