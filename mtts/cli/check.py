@@ -2,17 +2,11 @@
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
-def check(
-    context: typer.Context,
-    *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
-) -> None:
+@takes_targets
+def check(context: typer.Context, named: Targets) -> None:
     """Look at every precondition of a deploy, and say what mends each problem; writes nothing."""
     from mtts.cli.runner import conclude, over_fleet  # noqa: PLC0415 - --help stays light
     from mtts.engine.inspect import check_router  # noqa: PLC0415
@@ -20,7 +14,7 @@ def check(
     from mtts.report.document import check_json  # noqa: PLC0415
 
     settings = settings_of(context)
-    finished = over_fleet(settings, "check", targets(target, everything, group, exclude), check_router)
+    finished = over_fleet(settings, "check", named, check_router)
     checked = {(checks.router, checks.node) for checks in finished.found}
     unchecked = [result for result in finished.results if (result.router, result.node) not in checked]
     shown = [line for checks in finished.found for line in lines.checks(checks.router, checks.node, checks.checks)]

@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
+@takes_targets
 def deploy(
     context: typer.Context,
+    named: Targets,
     *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Take over a container that was set up by hand.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even where a node is interrupted.")] = False,
     plan: Annotated[Path | None, typer.Option("--plan", help="Apply exactly this plan, or refuse.")] = None,
@@ -26,7 +24,6 @@ def deploy(
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
-    named = targets(target, everything, group, exclude)
     approved = read_plan_file(plan) if plan is not None else None
     if approved is None and not yes:
         approved = approve_disruption(settings, named, adopt=adopt)

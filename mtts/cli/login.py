@@ -4,16 +4,14 @@ from typing import Annotated
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
+@takes_targets
 def login(
     context: typer.Context,
+    named: Targets,
     *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
     reauth: Annotated[bool, typer.Option("--reauth", help="Log in anew even where the node is online.")] = False,
 ) -> None:
     """Log nodes in with the inventory's auth key where they wait for a login."""
@@ -25,7 +23,7 @@ def login(
     finished = over_fleet(
         settings,
         "login",
-        targets(target, everything, group, exclude),
+        named,
         bare(lambda services, router: login_router(services, router, reauth=reauth)),
     )
     conclude(settings, finished, lines.results(finished.results))

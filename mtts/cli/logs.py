@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
+@takes_targets
 def logs(
     context: typer.Context,
+    named: Targets,
     *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing until Ctrl-C.")] = False,
 ) -> None:
     """Print the logs of nodes, as their routers keep them."""
@@ -39,7 +37,7 @@ def logs(
     finished = over_fleet(
         settings,
         "logs",
-        targets(target, everything, group, exclude),
+        named,
         lambda services, router: log_router(services, router, follow=goes_on, show=partial(show, router.name)),
         redactor=redactor,
         drain=drain,

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -77,10 +77,35 @@ def takes_globals(command: Callable[..., None]) -> Callable[..., None]:
                 setattr(settings, name, value)
         command(context, **given)
 
-    parameters = [*own.parameters.values(), *added]
-    with_globals.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it
-    with_globals.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_globals
+    return _shown_as(with_globals, own, [*own.parameters.values(), *added])
+
+
+def _shown_as(
+    wrapper: Callable[..., None], own: inspect.Signature, parameters: Sequence[inspect.Parameter]
+) -> Callable[..., None]:
+    """The wrapper with the signature that typer is to read."""
+    wrapper.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect looks for it
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapper
+
+
+def gathers(argument: str, gather: Callable[..., object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give commands the options of `gather`, in the place of `argument`, which gets what `gather` makes of them."""
+    options = inspect.signature(gather, eval_str=True).parameters
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+
+        @functools.wraps(command)
+        def with_options(context: typer.Context, **given: Any) -> None:
+            gathered = gather(**{name: given.pop(name) for name in options})
+            command(context, **{argument: gathered}, **given)
+
+        place = list(own.parameters).index(argument)
+        parameters = list(own.parameters.values())
+        return _shown_as(with_options, own, [*parameters[:place], *options.values(), *parameters[place + 1 :]])
+
+    return decorate
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +118,15 @@ class Targets:
     exclude: tuple[str, ...]
 
 
-TargetArgument = Annotated[list[str] | None, typer.Argument(metavar="TARGET", help="Routers: names or patterns.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Every router of the inventory.")]
-GroupOption = Annotated[list[str] | None, typer.Option("--group", metavar="G", help="Routers of this group.")]
-ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="All but these.")]
-
-
-def targets(
-    patterns: list[str] | None, everything: bool, group: list[str] | None, exclude: list[str] | None
+def _targets(
+    *,
+    target: Annotated[list[str] | None, typer.Argument(metavar="TARGET", help="Routers: names or patterns.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every router of the inventory.")] = False,
+    group: Annotated[list[str] | None, typer.Option("--group", metavar="G", help="Routers of this group.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="All but these.")] = None,
 ) -> Targets:
-    """What typer parsed, as a value."""
-    return Targets(tuple(patterns or ()), everything, tuple(group or ()), tuple(exclude or ()))
+    return Targets(tuple(target or ()), everything, tuple(group or ()), tuple(exclude or ()))
+
+
+takes_targets: Final = gathers("named", _targets)
+"""Gives a command the ways of naming routers, as the argument `named`."""

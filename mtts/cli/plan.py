@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
+@takes_targets
 def plan(
     context: typer.Context,
+    named: Targets,
     *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Take over a container that was set up by hand.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write the plan to a file for deploy --plan.")] = None,
 ) -> None:
@@ -29,7 +27,7 @@ def plan(
     finished = over_fleet(
         settings,
         "plan",
-        targets(target, everything, group, exclude),
+        named,
         lambda services, router: plan_router(services, router, adopt=adopt),
     )
     plans = finished.found

@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
+@takes_targets
 def remove(
     context: typer.Context,
+    named: Targets,
     *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
     purge_identity: Annotated[
         bool, typer.Option("--purge-identity", help="Delete the state directory too: the node is lost for good.")
     ] = False,
@@ -28,7 +26,6 @@ def remove(
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
-    named = targets(target, everything, group, exclude)
     approved: Sequence[Plan] | None = None
     if not yes:
         require_yes("mtts remove takes nodes off routers, and nobody is here to confirm it")

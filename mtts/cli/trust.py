@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mtts.cli.options import AllOption, ExcludeOption, GroupOption, TargetArgument, settings_of, targets
+from mtts.cli.options import Targets, settings_of, takes_targets
 
 
+@takes_targets
 def trust(
     context: typer.Context,
+    named: Targets,
     *,
-    target: TargetArgument = None,
-    everything: AllOption = False,
-    group: GroupOption = None,
-    exclude: ExcludeOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Pin without asking.")] = False,
 ) -> None:
     """Show the TLS certificates' SHA-256 fingerprints and pin them in the inventory."""
@@ -27,7 +25,7 @@ def trust(
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
-    finished = over_fleet(settings, "trust", targets(target, everything, group, exclude), show_fingerprint)
+    finished = over_fleet(settings, "trust", named, show_fingerprint)
     inventory = inventory_for(settings)
     for shown in finished.found:
         typer.echo(f"{shown.router}: {shown.fingerprint}{shown.remark}", err=settings.json)
