@@ -6,7 +6,7 @@ before it is touched.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,15 @@ class Remove:
 @dataclass(frozen=True, slots=True)
 class AwaitPull:
     """Wait until the router has pulled and unpacked the image of the entry at `root_dir`."""
+
+    root_dir: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProveImage:
+    """Prove that what was pulled into `root_dir` is the release that was meant: a tag may move at any moment."""
 
     root_dir: str
     label: str
@@ -105,6 +114,8 @@ class AwaitHealthy:
     root_dir: str
     label: str
     why: str
+    node_id: str | None = None
+    """The identity that it must come back with, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +129,22 @@ class Record:
     settings: Mapping[str, str]
 
 
-Change = Add | Set | Remove | AwaitPull | PlaceKey | RetireKey | Start | Stop | RunInside | AwaitHealthy | Record
+Change = (
+    Add
+    | Set
+    | Remove
+    | AwaitPull
+    | ProveImage
+    | PlaceKey
+    | RetireKey
+    | Start
+    | Stop
+    | RunInside
+    | AwaitHealthy
+    | Record
+)
 
-_KINDS: Final[Mapping[str, type[Change]]] = {
-    kind.__name__: kind
-    for kind in (Add, Set, Remove, AwaitPull, PlaceKey, RetireKey, Start, Stop, RunInside, AwaitHealthy, Record)
-}
+_KINDS: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in get_args(Change)}
 _SYMBOLS: Final[Mapping[str, str]] = {"Add": "+", "Set": "~", "Remove": "-"}
 
 
@@ -134,6 +155,7 @@ def symbol(change: Change) -> str:
 
 _VERBS: Final[Mapping[str, str]] = {
     "AwaitPull": "wait for the pull of",
+    "ProveImage": "prove the image of",
     "PlaceKey": "write the",
     "RetireKey": "retire the",
     "Start": "start",
@@ -156,7 +178,7 @@ def is_disruptive(change: Change) -> bool:
     match change:
         case Add() | Set() | Remove() | Stop():
             return change.disruptive
-        case AwaitPull() | PlaceKey() | RetireKey() | Start() | RunInside() | AwaitHealthy() | Record():
+        case AwaitPull() | ProveImage() | PlaceKey() | RetireKey() | Start() | RunInside() | AwaitHealthy() | Record():
             return False
         case _:
             assert_never(change)
@@ -184,7 +206,7 @@ def routeros_command(change: Change) -> str:
             return f"/container/stop [find root-dir={quote(root_dir)}]"
         case Record(root_dir=root_dir, comment=comment, settings=settings):
             return f"/container/set [find root-dir={quote(root_dir)}] {_words({'comment': comment, **settings})}"
-        case AwaitPull() | AwaitHealthy():
+        case AwaitPull() | ProveImage() | AwaitHealthy():
             return ""
         case _:
             assert_never(change)

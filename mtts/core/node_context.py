@@ -17,8 +17,7 @@ from mtts.core.errors import Problem
 from mtts.core.facts import Facts
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.preflight import peak_flash_bytes
-from mtts.core.storage import Place, choose_storage
+from mtts.core.storage import Place
 from mtts.core.tag import Tag
 
 FIRST_SLOT: Final = "a"
@@ -38,22 +37,6 @@ class NodeContext:
     @property
     def tag(self) -> Tag:
         return Tag(self.node.name, extras=extras(self.node))
-
-
-def place_of(router: Router, node: NodeSpec, facts: Facts, release: Release | None) -> Place | Problem:
-    """Where the node stands already, else where the inventory wants it."""
-    for container in facts.containers_of(node.name):
-        prefix, found, _ = f"/{container.root_dir}".rpartition("/mtts/root/")
-        if found:
-            return Place(prefix.strip("/"), None)
-    return choose_storage(
-        router.storage,
-        resource=facts.resource,
-        disks=facts.table("/disk"),
-        flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
-        state_home=facts.preconditions.state_home if facts.preconditions is not None else None,
-        needed_bytes=0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes,
-    )
 
 
 def fits_setting(setting: str, place: Place) -> bool:

@@ -14,8 +14,9 @@ from mtts.core.environment import reauth_command
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.node_context import NodeContext, has_identity, keeps_key, place_key, place_of, retire_key
+from mtts.core.node_context import NodeContext, has_identity, keeps_key, place_key, retire_key
 from mtts.core.plan import Plan, fingerprint, path_through_node
+from mtts.core.preflight import place_of
 
 
 def plan_login(*, router: Router, node: NodeSpec, facts: Facts, reauth: bool) -> Plan:

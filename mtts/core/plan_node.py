@@ -48,11 +48,10 @@ from mtts.core.node_context import (
     keeps_key,
     no_key,
     place_key,
-    place_of,
     retire_key,
 )
 from mtts.core.plan import Plan, fingerprint, path_through_node
-from mtts.core.preflight import Level, check_node, scratch_bytes
+from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
 

@@ -9,16 +9,16 @@ from mtts.core.desired import command_settings, unsupported_settings
 from mtts.core.dialect import LOSES_CONTAINERS, Dialect
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts, Preconditions
+from mtts.core.flash import staging_peak_bytes
 from mtts.core.image import Release
 from mtts.core.inventory import MIB, NodeSpec, Router, TlsMode
 from mtts.core.platforms import ARMV5, is_armv5, router_platform
-from mtts.core.storage import choose_storage
+from mtts.core.storage import Place, choose_storage, standing_place
 from mtts.core.version import NEWEST_KNOWN, OLDEST
 
 MAX_CLOCK_SKEW_S: Final = 3600.0
 MIN_FREE_MEMORY_BYTES: Final = 32 * MIB
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_MARGIN_BYTES: Final = 512 * 1024
 _MIN_SCRATCH_BYTES: Final = 8 * MIB
 
 
@@ -48,8 +48,26 @@ class NodeChecks:
 
 
 def peak_flash_bytes(release: Release) -> int:
-    """What a pull may take at most: the extracted image and ten per cent, or half a MiB, on top."""
-    return release.extracted_bytes + max(release.extracted_bytes // 10, _MARGIN_BYTES)
+    """What a pull may take at most."""
+    return staging_peak_bytes(release.extracted_bytes)
+
+
+def place_of(router: Router, node: NodeSpec, facts: Facts, release: Release | None) -> Place | Problem:
+    """Where the node stands already, else where the inventory wants it."""
+    disks = facts.table("/disk")
+    flash_disk = facts.preconditions is not None and facts.preconditions.flash_disk
+    for container in facts.containers_of(node.name):
+        prefix, found, _ = f"/{container.root_dir}".rpartition("/mtts/root/")
+        if found:
+            return standing_place(prefix.strip("/"), resource=facts.resource, disks=disks, flash_disk=flash_disk)
+    return choose_storage(
+        router.storage,
+        resource=facts.resource,
+        disks=disks,
+        flash_disk=flash_disk,
+        state_home=facts.preconditions.state_home if facts.preconditions is not None else None,
+        needed_bytes=0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes,
+    )
 
 
 def scratch_bytes(node: NodeSpec, release: Release | None) -> int:
@@ -212,14 +230,7 @@ def _check_image(facts: Facts, router: Router, release: Release | Problem | None
 
 def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release | None) -> Iterator[Check]:
     needed = 0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes
-    place = choose_storage(
-        router.storage,
-        resource=facts.resource,
-        disks=facts.table("/disk"),
-        flash_disk=facts.preconditions is not None and facts.preconditions.flash_disk,
-        state_home=facts.preconditions.state_home if facts.preconditions is not None else None,
-        needed_bytes=needed,
-    )
+    place = place_of(router, node, facts, release)
     if isinstance(place, Problem):
         yield Check("storage", Level.PROBLEM, place.message, place)
         return

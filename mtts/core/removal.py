@@ -11,8 +11,8 @@ from mtts.core.desired import TMPFS_SLOT, state_dir
 from mtts.core.diff import SWEPT_MENUS
 from mtts.core.facts import Facts, Item
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.node_context import place_of
 from mtts.core.plan import Plan, fingerprint, path_through_node
+from mtts.core.preflight import place_of
 from mtts.core.storage import Place
 from mtts.core.tag import SHARED
 from mtts.core.values import same

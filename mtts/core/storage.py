@@ -37,6 +37,13 @@ def persistent_places(*, resource: Resource, disks: Sequence[Item], flash_disk: 
     return (internal, *(_disk_place(disk) for disk in disks if _is_mounted(disk)))
 
 
+def standing_place(prefix: str, *, resource: Resource, disks: Sequence[Item], flash_disk: bool) -> Place:
+    """The place of something that stands at `prefix` already, with the room on the medium under it."""
+    internal, *on_disks = persistent_places(resource=resource, disks=disks, flash_disk=flash_disk)
+    under = next((place for place in on_disks if f"{prefix}/".startswith(f"{place.prefix}/")), internal)
+    return Place(prefix, under.free_bytes)
+
+
 def choose_storage(
     setting: str,
     *,

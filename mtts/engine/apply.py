@@ -14,6 +14,7 @@ from mtts.core.changes import (
     AwaitPull,
     Change,
     PlaceKey,
+    ProveImage,
     Record,
     Remove,
     RetireKey,
@@ -57,6 +58,9 @@ class Applier:
         self._log_before: frozenset[str] = frozenset()
         self.evidence: str | None = None
         self.recorded_version: str | None = None
+        self.downtime_s: float | None = None
+        """From the first stop to the first sight of the node online again; None while there was not both."""
+        self._stopped_at: float | None = None
         self._pulled: set[str] = set()
         """Root directories of the entries that this run added, and so had pulled."""
 
@@ -79,7 +83,7 @@ class Applier:
                 await self._place_key(change)
             case RetireKey():
                 await self._retire_key(change)
-            case AwaitPull() | Start() | Stop() | RunInside() | AwaitHealthy() | Record():
+            case AwaitPull() | ProveImage() | Start() | Stop() | RunInside() | AwaitHealthy() | Record():
                 await self._operate(change)
             case _:
                 assert_never(change)
@@ -97,10 +101,12 @@ class Applier:
             case Remove():
                 await self._remove(change)
 
-    async def _operate(self, change: AwaitPull | Start | Stop | RunInside | AwaitHealthy | Record) -> None:
+    async def _operate(self, change: AwaitPull | ProveImage | Start | Stop | RunInside | AwaitHealthy | Record) -> None:
         match change:
             case AwaitPull():
                 await await_container.pulled(self._work, self._observer, change.root_dir)
+            case ProveImage():
+                await self._prove_image(change)
             case Start():
                 await self._start(change)
             case Stop():
@@ -109,7 +115,12 @@ class Applier:
                 await self._run_inside(change)
             case AwaitHealthy():
                 health = await await_container.healthy(
-                    self._work, self._observer, change.root_dir, since=self._log_before
+                    self._work,
+                    self._observer,
+                    change.root_dir,
+                    since=self._log_before,
+                    node_id=change.node_id,
+                    on_first=self._came_online,
                 )
                 self.evidence = str(health.evidence)
             case Record():
@@ -229,8 +240,37 @@ class Applier:
             await await_container.started(self._work, self._observer, change.root_dir)
 
     async def _stop(self, change: Stop) -> None:
+        if self._stopped_at is None:
+            self._stopped_at = self._work.services.clock.monotonic()
         with self._writing():
             await await_container.stopped(self._work, change.root_dir)
+
+    def _came_online(self) -> None:
+        if self._stopped_at is not None and self.downtime_s is None:
+            self.downtime_s = self._work.services.clock.monotonic() - self._stopped_at
+
+    async def _prove_image(self, change: ProveImage) -> None:
+        """By the router's own `image-id`, else by asking once more what the tag names now that the pull is over."""
+        release = self._release
+        if release is None:
+            raise StepFailedError(f"no release was meant for {change.label}", code="changed-underway")
+        shown = (await self._expect(change.root_dir, change.label)).image_id
+        if shown is not None and release.is_shown_as(shown):
+            return
+        now = await self._work.services.registry.digests(release.image, release.platform, fresh=True)
+        if now.manifest != release.manifest_digest:
+            raise StepFailedError(
+                f"{release.image} was moved to another release while the router pulled it",
+                code="tag-moved",
+                hint=f"the next run takes it up: mtts update {self._work.router.name}",
+            )
+        if shown is not None:
+            raise StepFailedError(
+                f"{change.label} shows the image {shown}, which is not what {release.image} names for"
+                f" {release.platform}",
+                code="read-back-differs",
+                hint="does the router reach another registry under that name? see /log on the router",
+            )
 
     async def _run_inside(self, change: RunInside) -> None:
         container = await self._expect(change.root_dir, change.label)

@@ -131,9 +131,18 @@ async def vanished(work: NodeWork, root_dir: str) -> None:
 
 
 async def healthy(
-    work: NodeWork, observer: NodeObserver, root_dir: str, *, since: frozenset[str] = frozenset()
+    work: NodeWork,
+    observer: NodeObserver,
+    root_dir: str,
+    *,
+    since: frozenset[str] = frozenset(),
+    node_id: str | None = None,
+    on_first: Callable[[], None] = lambda: None,
 ) -> Health:
-    """Wait until the node is online and has stayed so for the observation window, without a restart."""
+    """Wait until the node is online and has stayed so for the observation window, without a restart.
+
+    `on_first` is called at the first sight of it online. With `node_id`, it must be that node of the tailnet.
+    """
     timing, clock = work.router.timing, work.services.clock
     deadline = clock.monotonic() + timing.healthy_s
     first = await _expect(work.session, root_dir)
@@ -150,10 +159,13 @@ async def healthy(
         health = await observer.quick(container, since=since)
         now = clock.monotonic()
         if health is not None and health.is_healthy and container.probe != "unhealthy":
-            healthy_since = now if healthy_since is None else healthy_since
+            if healthy_since is None:
+                healthy_since = now
+                on_first()
             if now - healthy_since >= timing.observe_s:
                 best = await _best(observer, container, health)
                 if best.is_healthy:
+                    _expect_identity(work, best, node_id)
                     return best
                 health, healthy_since = best, None
         else:
@@ -168,6 +180,15 @@ async def _best(observer: NodeObserver, container: ContainerRow, seen: Health) -
     if seen.evidence is Evidence.STATUS:
         return seen
     return await observer.status(container) or seen
+
+
+def _expect_identity(work: NodeWork, health: Health, node_id: str | None) -> None:
+    if node_id is not None and health.node_id is not None and health.node_id != node_id:
+        raise StepFailedError(
+            f"node {work.node.name} came back as another node of the tailnet ({health.node_id}, not {node_id})",
+            code="identity-lost",
+            hint=f"look at the mounts of its container: mtts plan {work.router.name}",
+        )
 
 
 def _waiting(health: Health | None, *, observed_s: float | None) -> str:

@@ -27,7 +27,8 @@ from mtts.core.errors import CommandTrappedError, Problem, StepFailedError
 from mtts.core.facts import ContainerRow, Facts, Item, Preconditions, Resource
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.node_context import FIRST_SLOT, place_of
+from mtts.core.node_context import FIRST_SLOT
+from mtts.core.preflight import place_of
 from mtts.core.storage import AUTO, persistent_places
 from mtts.core.tag import Tag
 from mtts.core.values import parse_size

@@ -26,7 +26,7 @@ from mtts.core.facts import Facts
 from mtts.core.health import Evidence, Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.node_context import place_of
+from mtts.core.preflight import place_of
 from mtts.core.rows import container_row
 from mtts.core.storage import Place
 from mtts.core.values import normalise_path, same

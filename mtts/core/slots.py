@@ -1,0 +1,73 @@
+"""Which of a node's containers serves, and what an interrupted update left beside it.
+
+A node has one container but for the time of a swap. What is recorded (tag.py) was verified once and is the node;
+what carries only the node's tag is a release that nobody proved. So the router alone tells what is to be undone or
+finished, without any journal (I3).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mtts.core.changes import AwaitHealthy, Change, Remove, Start, Stop
+from mtts.core.errors import Problem
+from mtts.core.facts import ContainerRow, ContainerState
+
+SLOTS = ("a", "b")
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The container that is the node, None where there is none yet, and those that are not."""
+
+    live: ContainerRow | None
+    leftovers: tuple[ContainerRow, ...] = ()
+
+
+def slots_of(containers: Sequence[ContainerRow], node: str) -> Slots | Problem:
+    """Sort the containers of a node; a problem where nothing tells which of them it is.
+
+    Of two that were verified, the one that is up serves; where neither is, the one that was added last.
+    """
+    mine = [row for row in containers if row.tag is not None and row.tag.node == node]
+    recorded = [row for row in mine if row.tag is not None and row.tag.is_recorded]
+    if len(mine) > 1 and not recorded:
+        listed = ", ".join(row.label for row in mine)
+        return Problem("duplicate-node", f"several containers carry the tag of node {node}: {listed}", "remove one")
+    live = max(recorded or mine, key=lambda row: (row.is_up, _age(row)), default=None)
+    return Slots(live, tuple(row for row in mine if row is not live))
+
+
+def other_slot(root_dir: str) -> str:
+    """The slot that a container at `root_dir` leaves free; the first one for a directory that is no slot."""
+    first, second = SLOTS
+    return second if root_dir.endswith(f"/{first}") and "mtts/root/" in root_dir else first
+
+
+def clearing(slots: Slots) -> Iterator[Change]:
+    """Take away what an interrupted update left, and have the node's own container run again where it does not."""
+    for row in slots.leftovers:
+        label = f"container {row.label}"
+        if row.is_up or row.state is ContainerState.STOPPING:
+            yield Stop(row.root_dir, label, "nobody proved it", disruptive=False)
+    live = slots.live
+    if live is not None and slots.leftovers and not live.is_up:
+        yield from starting(live, "it serves again")
+    for row in slots.leftovers:
+        yield Remove("/container", f"container {row.label}", "left by an update", {"root-dir": row.root_dir})
+
+
+def starting(live: ContainerRow, why: str) -> Iterator[Change]:
+    """Start the node's container and prove it."""
+    label = f"container {live.label}"
+    if live.state is ContainerState.STOPPING:
+        yield Stop(live.root_dir, label, "it is still ending", disruptive=False)
+    yield Start(live.root_dir, label, why)
+    yield AwaitHealthy(live.root_dir, f"node {live.tag.node if live.tag else live.label}", "proves that it serves")
+
+
+def _age(row: ContainerRow) -> int:
+    """RouterOS counts ids upwards, in hexadecimal."""
+    try:
+        return int(row.id.removeprefix("*"), 16)
+    except ValueError:
+        return -1

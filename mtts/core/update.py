@@ -1,0 +1,169 @@
+"""Whether a node has something to do: what is recorded × what the registry says × how the container stands.
+
+Pure. A decision asks for more knowledge as long as the cheaper one does not settle it, so that an unchanged fleet
+costs one question per image: first what the tag points to, then the digest of the platform's manifest, then the
+whole release. An index that moved while the platform's manifest stayed is no update (I8).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from mtts.core.errors import Problem
+from mtts.core.facts import ContainerRow, ContainerState
+from mtts.core.image import Digest, Release, ReleaseDigests
+from mtts.core.ledger import KnownRelease, Quarantined
+from mtts.core.tag import Tag
+from mtts.core.version_order import is_downgrade
+
+
+class Ask(Enum):
+    """What must be known next."""
+
+    DIGESTS = auto()
+    RELEASE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing to do: zero writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The right release is there and does not run."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Another release is to take the node's place."""
+
+    release: Release
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Nothing is written, for this reason."""
+
+    problem: Problem
+
+
+Decision = Unchanged | Repair | Swap | Leave
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What is known of the image so far."""
+
+    tag_digest: Digest | None = None
+    """A hint: it can say that nothing changed, not that something did."""
+    digests: ReleaseDigests | None = None
+    release: Release | None = None
+    problem: Problem | None = None
+    """Why nothing more will be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator allows, and what earlier runs learnt."""
+
+    force: bool = False
+    """Install what is in quarantine."""
+    allow_downgrade: bool = False
+    quarantined: Sequence[Quarantined] = ()
+    known: Sequence[KnownRelease] = ()
+    """Oldest first."""
+
+
+def decide(live: ContainerRow | None, latest: Latest, policy: Policy, *, router: str, node: str) -> Decision | Ask:
+    """What is to be done about one node."""
+    refusal = _unfit(live, router=router, node=node)
+    if refusal is not None or live is None or live.tag is None:
+        return Leave(refusal or _not_deployed(router, node))
+    ailment = _ailment(live)
+    is_lost = live.state is ContainerState.FAILED
+    if latest.problem is not None:
+        return Leave(latest.problem) if ailment is None or is_lost else Repair(ailment)
+    current = _is_current(live, live.tag, latest, policy.known)
+    if isinstance(current, Ask):
+        return current
+    if current and not is_lost:
+        return Unchanged() if ailment is None else Repair(ailment)
+    if latest.release is None:
+        return Ask.RELEASE
+    if current:
+        return Swap(latest.release, "its image is gone")
+    against = _against(latest.release, live.tag, policy, router=router)
+    if against is None:
+        return Swap(latest.release, "the image changed")
+    return Leave(against) if ailment is None or is_lost else Repair(ailment)
+
+
+def _unfit(live: ContainerRow | None, *, router: str, node: str) -> Problem | None:
+    """Why an update has no business with the node: it never provisions, and never meddles with what it cannot read."""
+    if live is None or live.tag is None:
+        return _not_deployed(router, node)
+    if not live.tag.is_recorded:
+        return Problem(
+            "not-deployed", f"node {node} was never verified on {router}", f"mtts deploy {router} finishes its deploy"
+        )
+    if live.state in (ContainerState.UNKNOWN, ContainerState.EXTRACTING, ContainerState.DELETING):
+        return Problem(
+            "state-unknown",
+            f"the router shows {live.label} as {live.state}, which no command of mtts asked for",
+            "look at it with /container/print detail, and run the command again once it has settled",
+        )
+    return None
+
+
+def _not_deployed(router: str, node: str) -> Problem:
+    return Problem("not-deployed", f"{router} has no node {node}, and an update makes none", f"mtts deploy {router}")
+
+
+def _ailment(live: ContainerRow) -> str | None:
+    """What keeps the container from serving, as far as its row shows."""
+    if not live.is_up:
+        return f"it is {live.state}"
+    return "RouterOS' health check says unhealthy" if live.probe == "unhealthy" else None
+
+
+def _is_current(live: ContainerRow, tag: Tag, latest: Latest, known: Sequence[KnownRelease]) -> bool | Ask:
+    """Whether the container is the image's release for its platform."""
+    recorded = tag.platform
+    if recorded is None:  # adopted, or recorded without proof: only the router's own `image-id` can tell
+        if latest.release is None:
+            return Ask.RELEASE
+        return live.image_id is not None and latest.release.is_shown_as(live.image_id)
+    if _was_replaced(live, recorded, known):
+        return Ask.RELEASE if latest.release is None else latest.release.is_shown_as(live.image_id or "")
+    if latest.tag_digest is not None and latest.tag_digest in (tag.index, recorded):
+        return True
+    if latest.digests is None:
+        return Ask.DIGESTS
+    return latest.digests.manifest == recorded
+
+
+def _was_replaced(live: ContainerRow, recorded: Digest, known: Sequence[KnownRelease]) -> bool:
+    """Whether the router shows another image than the recorded one: somebody pulled by hand (7.21 and newer)."""
+    if live.image_id is None:
+        return False
+    expected = next((release.config_digest for release in known if release.manifest_digest == recorded), None)
+    return expected is not None and live.image_id not in (str(expected), str(recorded))
+
+
+def _against(release: Release, tag: Tag, policy: Policy, *, router: str) -> Problem | None:
+    """Why the release must not be installed unasked."""
+    if not policy.force:
+        for entry in policy.quarantined:
+            if entry.digest == release.manifest_digest and entry.router in (None, router):
+                return Problem(
+                    "release-quarantined",
+                    f"{release.version or release.manifest_digest.short} is in quarantine: {entry.reason}",
+                    f"publish a corrected image, or: mtts update {router} --force",
+                )
+    if policy.allow_downgrade:
+        return None
+    return is_downgrade(tag.version, tag.platform, release, policy.known)
