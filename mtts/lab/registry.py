@@ -107,7 +107,7 @@ class LabRegistry:
         if request.method not in {"GET", "HEAD"}:
             return error_response(HTTPStatus.METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported.")
         if path == "/token":
-            return self._broken("token") or self._token(request)
+            return self._broken(request, "token") or self._token(request)
         if path in {"/v2", "/v2/"}:
             return self._refusal(request, None, "manifests") or json_response(HTTPStatus.OK, {})
         if match := _MANIFEST.fullmatch(path):
@@ -119,12 +119,12 @@ class LabRegistry:
         return NO_SUCH_PAGE
 
     def _content(self, request: Request, part: Part, name: str, reference: str) -> Response:
-        refusal = self._broken(part) or self._refusal(request, name, part) or self._redirect(request, part)
+        refusal = self._broken(request, part) or self._refusal(request, name, part) or self._redirect(request, part)
         if refusal is not None:
             return refusal
         repository = self._repositories.get(name) or Repository(name)
         serve = repository.manifest if part == "manifests" else repository.blob
-        return self._spoilt(serve(reference, request), part)
+        return self._spoilt(serve(reference, request), request, part)
 
     def _tag_list(self, name: str) -> Response:
         repository = self._repositories.get(name)
@@ -142,19 +142,19 @@ class LabRegistry:
         match = _PULL.fullmatch(scope)
         if match is None:
             return json_response(HTTPStatus.UNAUTHORIZED, {"details": "no scope of a repository was asked for"})
-        granted = None if self.faults.take("denied", "token") else match[1]
+        granted = None if self.faults.take("denied", "token", request.method) else match[1]
         token = self._tokens.issue(granted)
         grant = {"token": token, "access_token": token, "expires_in": TOKEN_LIFETIME_S}
         return json_response(HTTPStatus.OK, grant)
 
     def _refusal(self, request: Request, name: str | None, part: Part) -> Response | None:
         """The 401 with its challenge, unless the request may be served."""
-        if self.faults.take("no-auth", part):
+        if self.faults.take("no-auth", part, request.method):
             return None
         scheme, _, token = (request.header("Authorization") or "").partition(" ")
         error = TokenVerdict.GOOD
         if scheme.lower() == "bearer":
-            if self.faults.take("expired-token", part):
+            if self.faults.take("expired-token", part, request.method):
                 self._tokens.revoke(token)
             error = self._tokens.judge(token, name)
             if error is TokenVerdict.GOOD:
@@ -173,8 +173,8 @@ class LabRegistry:
             (("Www-Authenticate", challenge),),
         )
 
-    def _broken(self, part: Part) -> Response | None:
-        fault = self.faults.take("status", part)
+    def _broken(self, request: Request, part: Part) -> Response | None:
+        fault = self.faults.take("status", part, request.method)
         if fault is None:
             return None
         headers = () if fault.retry_after is None else (("Retry-After", fault.retry_after),)
@@ -182,26 +182,28 @@ class LabRegistry:
         return error_response(fault.status, code, HTTPStatus(fault.status).phrase.lower(), headers=headers)
 
     def _redirect(self, request: Request, part: Part) -> Response | None:
-        fault = self.faults.take("redirect", part)
+        fault = self.faults.take("redirect", part, request.method)
         if fault is None:
             return None
         location = ("Location", f"http://{fault.host}{request.target}")
         return Response(HTTPStatus.TEMPORARY_REDIRECT, (location, API_VERSION))
 
-    def _spoilt(self, response: Response, part: Part) -> Response:
+    def _spoilt(self, response: Response, request: Request, part: Part) -> Response:
         """The answer with the faults in force that concern what is served."""
         if not response.body or response.status >= HTTPStatus.BAD_REQUEST:
             return response
-        if self.faults.take("no-digest", part):
+        if self.faults.take("no-digest", part, request.method):
             response = _with_digest(response, None)
-        if self.faults.take("wrong-digest", part):
+        if self.faults.take("wrong-digest", part, request.method):
             response = _with_digest(response, digest_of(b"another body"))
-        if self.faults.take("damage", part):
+        if request.method == "HEAD":
+            return response
+        if self.faults.take("damage", part, request.method):
             spoilt = bytes([response.body[0] ^ 1]) + response.body[1:]
             response = dataclasses.replace(response, body=spoilt)
-        if self.faults.take("truncate", part):
+        if self.faults.take("truncate", part, request.method):
             response = dataclasses.replace(response, cut_bytes=len(response.body) // 2)
-        if self.faults.take("stall", part):
+        if self.faults.take("stall", part, request.method):
             response = dataclasses.replace(response, cut_bytes=len(response.body) // 2, stalls=True)
         return response
 

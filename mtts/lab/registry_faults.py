@@ -1,7 +1,7 @@
 """What is broken in the lab's registry right now; by default nothing.
 
 A fault is a value: what happens, to which kind of request, how many times. The registry asks here before it
-answers and takes what it finds; nothing in here knows HTTP beyond status codes.
+answers and takes what it finds; what spoils a body spares HEAD. Nothing in here knows HTTP beyond status codes.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,11 @@ FaultKind = Literal[
     "stall",  # send half of the body, then nothing more until the fault is cleared or the registry stops
 ]
 Part = Literal["manifests", "blobs", "token", "any"]
+Method = Literal["GET", "HEAD", "any"]
 
 FAULT_KINDS: tuple[str, ...] = get_args(FaultKind)
 PARTS: tuple[str, ...] = get_args(Part)
+METHODS: tuple[str, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class RegistryFault:
 
     kind: FaultKind
     on: Part = "manifests"
+    method: Method = "any"
     after: int = 0
     times: int | None = None
     status: int = 500
@@ -44,6 +47,8 @@ class RegistryFault:
             raise ValueError(f"unknown fault {self.kind!r}: one of {', '.join(FAULT_KINDS)}")
         if self.on not in PARTS:
             raise ValueError(f"unknown part {self.on!r}: one of {', '.join(PARTS)}")
+        if self.method not in METHODS:
+            raise ValueError(f"unknown method {self.method!r}: one of {', '.join(METHODS)}")
         if self.times is not None and self.times < 1:
             raise ValueError("a fault happens at least once")
         if HTTPStatus(self.status) < HTTPStatus.BAD_REQUEST:  # which raises on numbers that are no status
@@ -68,10 +73,10 @@ class RegistryFaults:
         """Mend everything."""
         self.active.clear()
 
-    def take(self, kind: FaultKind, on: Part) -> RegistryFault | None:
-        """The fault of this kind that hits this request, if any; counts it."""
+    def take(self, kind: FaultKind, on: Part, method: str) -> RegistryFault | None:
+        """The fault of this kind that hits a request of this part and method, if any; counts it."""
         for place, fault in enumerate(self.active):
-            if fault.kind != kind or fault.on not in {on, "any"}:
+            if fault.kind != kind or fault.on not in {on, "any"} or fault.method not in {method, "any"}:
                 continue
             if fault.after:
                 self.active[place] = replace(fault, after=fault.after - 1)

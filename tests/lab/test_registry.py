@@ -217,6 +217,26 @@ async def test_the_digest_header_can_be_missing_or_lie_over_a_right_body(
     assert answer.headers.get("docker-content-digest") == expected
 
 
+async def test_a_fault_can_concern_one_method_alone(
+    registry: LabRegistry, client: httpx.AsyncClient, image: LabImage
+) -> None:
+    registry.faults.add(RegistryFault("status", status=405, method="HEAD"))
+    token = await fresh_token(client)
+    assert (await client.head(STABLE, headers=token)).status_code == 405
+    assert (await client.get(STABLE, headers=token)).content == image.index
+
+
+@pytest.mark.parametrize("kind", ["truncate", "damage", "stall"])
+async def test_what_spoils_a_body_spares_an_answer_without_one(
+    registry: LabRegistry, client: httpx.AsyncClient, image: LabImage, kind: Any
+) -> None:
+    registry.faults.add(RegistryFault(kind, times=1))
+    answer = await client.head(STABLE, headers=await fresh_token(client))
+    assert answer.headers["docker-content-digest"] == image.index_digest
+    assert answer.headers["content-length"] == str(len(image.index))
+    assert len(registry.faults.active) == 1
+
+
 async def test_a_damaged_body_keeps_length_and_digest_header(
     registry: LabRegistry, client: httpx.AsyncClient, image: LabImage
 ) -> None:
@@ -266,6 +286,7 @@ async def test_cleared_faults_are_gone(registry: LabRegistry, client: httpx.Asyn
     [
         ({"kind": "fire"}, "unknown fault 'fire'"),
         ({"kind": "status", "on": "roof"}, "unknown part 'roof'"),
+        ({"kind": "status", "method": "PUT"}, "unknown method 'PUT'"),
         ({"kind": "redirect"}, "needs a host"),
         ({"kind": "redirect", "host": "é"}, "headers are ASCII"),
         ({"kind": "status", "times": 0}, "at least once"),
