@@ -39,7 +39,8 @@ def _image(tag: str) -> Callable[[Fleet, LabRouter], object]:
 
 
 def _limit_rates(fleet: Fleet, _router: LabRouter) -> None:
-    fleet.thread.call(fleet.thread.lab.registry.faults.add, RegistryFault("status", status=429))
+    limit = RegistryFault("status", status=429, retry_after="3600")  # longer than a run waits, and so not at all
+    fleet.thread.call(fleet.thread.lab.registry.faults.add, limit)
 
 
 def _image_without_arm(fleet: Fleet, _router: LabRouter) -> None:
