@@ -1,17 +1,20 @@
 """A real registry for tests: Debian's `docker-registry` on a free loopback port, filled by `skopeo`.
 
-It keeps no accounts and asks for no tokens. Tests that want it are skipped where the programs are not installed.
+It keeps no accounts, and asks for no tokens unless its environment says so. Tests that want it are skipped where the
+programs are not installed.
 """
 
+import os
 import re
 import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -35,12 +38,19 @@ class RealRegistry:
     scratch: Path
 
     def push(
-        self, image: LabImage, *, repository: str = REPOSITORY, tag: str = "stable", platform: str | None = None
+        self,
+        image: LabImage,
+        *,
+        repository: str = REPOSITORY,
+        tag: str = "stable",
+        platform: str | None = None,
+        in_docker_form: bool = False,
     ) -> None:
-        """Push the whole image bit by bit, or one platform's manifest alone, without an index."""
+        """Push the whole image bit by bit, or rewritten to Docker's types, or one platform's manifest alone."""
         layout = self.scratch / image.index_digest.removeprefix("sha256:")
         write_oci_layout(image, layout, tag="image")
-        copy = ["copy", "--preserve-digests", "--dest-tls-verify=false"]
+        form = "--format=v2s2" if in_docker_form else "--preserve-digests"
+        copy = ["copy", form, "--dest-tls-verify=false"]
         places = [f"oci:{layout}:image", f"docker://{self.address}/{repository}:{tag}"]
         if platform is None:
             _skopeo(*copy, "--all", *places)
@@ -57,14 +67,20 @@ def inspect_raw(reference: str) -> bytes:
 
 
 @contextmanager
-def real_registry(directory: Path) -> Iterator[RealRegistry]:
-    """Run a registry that stores below this directory; skips the test where it is not installed."""
+def real_registry(directory: Path, *, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[RealRegistry]:
+    """Run a registry that stores below this directory; skips the test where it is not installed.
+
+    Settings in `environment` are those of the distribution project: `REGISTRY_AUTH` and the like.
+    """
     program = program_or_skip("docker-registry")
     program_or_skip("skopeo")
     configuration = directory / "registry.yml"
     configuration.write_text(_CONFIGURATION.format(storage=directory / "storage"), encoding="utf-8")
     command = [program, "serve", str(configuration)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    settings = {**os.environ, **environment}
+    with subprocess.Popen(
+        command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr is not None
         # It logs every answer: a pipe that nobody empties would stop it.
         drain = threading.Thread(target=deque, args=(process.stderr, 0))

@@ -2,15 +2,22 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
+from types import MappingProxyType
 
 from mtts.adapters.registry.client import HttpxRegistry
-from mtts.core.image import Platform
+from mtts.core.image import Digest, ImageRef, Platform
 from mtts.core.inventory import RegistryAccess
 from mtts.core.secret import FromEnv, Literal, Secret, SecretSource
+from mtts.lab.control import REPOSITORY
+from mtts.lab.images import EXTRACTED_SIZE_LABEL, build_image
+from mtts.lab.registry import LabRegistry
 
 ARM64 = Platform("linux", "arm64")
 ARM = Platform("linux", "arm", "v7")
 AMD64 = Platform("linux", "amd64")
+UNSIZED = build_image("2", extracted_bytes=20_000, labels={EXTRACTED_SIZE_LABEL: ""})
+"""An image that does not declare its extracted size."""
 PUBLIC = "93.184.216.34"
 NOW = 1_800_000_000.0
 
@@ -56,7 +63,10 @@ def open_secret(source: SecretSource) -> Secret:
 
 @asynccontextmanager
 async def client(
-    *access: RegistryAccess, clock: FakeClock | None = None, lookup: Names | None = None
+    *access: RegistryAccess,
+    clock: FakeClock | None = None,
+    lookup: Names | None = None,
+    known_sizes: Mapping[Digest, int] = MappingProxyType({}),
 ) -> AsyncIterator[HttpxRegistry]:
     """A client of the registries given; all others are asked over https and anonymously."""
     async with HttpxRegistry(
@@ -64,5 +74,16 @@ async def client(
         open_secret=open_secret,
         clock=clock or FakeClock(),
         lookup=lookup or Names(),
+        known_sizes=known_sizes,
     ) as registry:
         yield registry
+
+
+def image_of(lab: LabRegistry, tag: str = "stable") -> ImageRef:
+    return ImageRef.parse(f"{lab.address}/{REPOSITORY}:{tag}")
+
+
+def answered(lab: LabRegistry) -> list[str]:
+    """What the registry answered with success, tokens apart: `HEAD manifests/stable`."""
+    good = [each for each in lab.requests if each.status == HTTPStatus.OK and each.path != "/token"]
+    return [f"{each.method} {each.path.removeprefix(f'/v2/{REPOSITORY}/')}" for each in good]

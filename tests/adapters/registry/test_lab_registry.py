@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,34 +17,11 @@ from mtts.core.errors import (
 from mtts.core.image import ImageRef, Platform, Release
 from mtts.core.inventory import RegistryAccess
 from mtts.lab.control import REPOSITORY
-from mtts.lab.images import EXTRACTED_SIZE_LABEL, LabImage, build_image
+from mtts.lab.images import LabImage
 from mtts.lab.registry import LabRegistry
 from mtts.lab.registry_faults import RegistryFault
-from tests.adapters.registry.harness import AMD64, ARM, ARM64, FakeClock, client
-
-IMAGE = build_image("1.98.9-mt.1", extracted_bytes=20_000)
-UNSIZED = build_image("2", extracted_bytes=20_000, labels={EXTRACTED_SIZE_LABEL: ""})
-
-
-@pytest.fixture
-async def lab() -> AsyncIterator[LabRegistry]:
-    registry = LabRegistry()
-    await registry.start()
-    registry.publish(IMAGE)
-    registry.publish(UNSIZED, tags=["unsized"])
-    yield registry
-    await registry.stop()
-
-
-@pytest.fixture
-async def other() -> AsyncIterator[LabRegistry]:
-    """A second registry with the same images, which wants no token: a store that redirects lead to."""
-    registry = LabRegistry(host="127.0.0.2")
-    await registry.start()
-    registry.publish(IMAGE)
-    registry.faults.add(RegistryFault("no-auth", on="any"))
-    yield registry
-    await registry.stop()
+from tests.adapters.registry.harness import AMD64, ARM, ARM64, UNSIZED, FakeClock, client
+from tests.adapters.registry.served import IMAGE
 
 
 async def resolve(

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import NameOID
 
+REPOSITORIES = ("team/mikrotik-tailscale", "another/image")
+"""What there is to pull."""
 SERVICE = "registry.test"
 ISSUER = "issuer.test"
 LIFE_S = 3600
