@@ -6,9 +6,11 @@ A sample is of the router's internal flash: that is what is small and wears, wha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from mtts.core.facts import Resource
+
+_STAGING_MARGIN_BYTES: Final = 512 * 1024
 
 
 class Moment(StrEnum):
@@ -77,3 +79,8 @@ def delta_of(samples: Sequence[FlashSample]) -> FlashDelta | None:
     if len(samples) < 2:  # noqa: PLR2004 - a before and an after
         return None
     return FlashDelta(samples[0].free_bytes, samples[-1].free_bytes)
+
+
+def staging_peak_bytes(extracted_bytes: int) -> int:
+    """What unpacking an image of that size may take at most: ten per cent, or half a MiB, on top."""
+    return extracted_bytes + max(extracted_bytes // 10, _STAGING_MARGIN_BYTES)
