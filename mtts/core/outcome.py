@@ -88,6 +88,8 @@ def exit_code(results: Iterable[NodeResult]) -> int:
         codes.append(EXIT_CODES[result.outcome])
         if result.changes_pending:
             codes.append(EXIT_CHANGES_PENDING)
+        if result.problem is not None and result.problem.code == "rollout-stopped":
+            codes.append(EXIT_ROLLOUT_STOPPED)
     return max(codes)
 
 

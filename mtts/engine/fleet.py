@@ -69,7 +69,7 @@ class Fleet:
                 self._drain.skipped.append(router.name)
                 return ()
             self._emit(Event(Kind.STARTED, router.name, "", ""))
-            results = await _contained(router, work)
+            results = await contained(router, work)
             for result in results:
                 self._emit(Event(Kind.FINISHED, result.router, result.node, str(result.outcome)))
         self._following[router.name] = self._group.create_task(self._follow(router, results))
@@ -79,7 +79,7 @@ class Fleet:
         if self._afterwards is None:
             return results
         afterwards = self._afterwards
-        return await _contained(router, lambda router: afterwards(router, results))
+        return await contained(router, lambda router: afterwards(router, results))
 
 
 async def run_fleet(
@@ -97,7 +97,8 @@ async def run_fleet(
     return [result for router in routers for result in fleet.final.get(router.name, ())]
 
 
-async def _contained(router: Router, work: Work) -> Sequence[NodeResult]:
+async def contained(router: Router, work: Work) -> Sequence[NodeResult]:
+    """The results of `work`, whatever it raises: each of the router's nodes has one."""
     try:
         return await work(router)
     except MttsError as error:
