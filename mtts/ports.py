@@ -114,6 +114,10 @@ class Store(Protocol):
         """The last results of these routers, newest first."""
         ...
 
+    async def unfinished(self, *, limit: int) -> list[PastRun]:
+        """Runs that go on or were killed, newest first."""
+        ...
+
     async def samples(self, routers: Sequence[str], *, since_s: float) -> list[RecordedSample]:
         """Every sample of these routers since then, oldest first."""
         ...

@@ -1,0 +1,56 @@
+"""The run lock: of all commands that write to routers, one at a time for each store on this machine.
+
+The kernel holds the lock for as long as the process lives, so that a killed run leaves none behind. Who holds it is
+written beside it, for people only.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mtts.core.errors import LockHeldError, StoreError
+from mtts.core.text import printable
+
+
+@contextmanager
+def run_lock(file: Path, command: str) -> Iterator[None]:
+    """Hold the lock; LockHeldError where another process does, StoreError where there can be none."""
+    lock = FileLock(file, mode=0o600)
+    holder = file.with_suffix(".holder")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+        _write_private(holder, json.dumps({"pid": os.getpid(), "command": command}))
+    except Timeout:
+        raise LockHeldError(
+            f"another run writes to routers: {_holder(holder)}", hint="wait for its end, then run the command again"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        lock.release()
+        reason = getattr(error, "strerror", None) or "it cannot be locked"
+        raise StoreError(
+            f"the run lock {file} cannot be taken: {reason}", hint="name another directory with --state"
+        ) from error
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _write_private(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
+
+
+def _holder(file: Path) -> str:
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return f"mtts {printable(str(said['command']))} (process {int(said['pid'])})"
+    except (OSError, ValueError, KeyError, TypeError):  # it has not been written yet, or is gone again
+        return "it does not say which"
