@@ -3,7 +3,8 @@
 Text from routers and registries is made printable, and is never read as markup.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from rich.box import SIMPLE
 from rich.console import Console, RenderableType
@@ -61,18 +62,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Tabl
 
 def results(found: Sequence[NodeResult]) -> Iterable[RenderableType]:
     """A line per node, then what is wrong and what to do, in the order of the routers."""
+    columns = {heading: [cell(result) for result in found] for heading, cell in _CELLS.items()}
+    shown = {heading: cells for heading, cells in columns.items() if any(cells)}
     rows = [
-        (
-            result.router,
-            result.node,
-            Text(str(result.outcome), style=_OUTCOME_STYLES[result.outcome]),
-            _release(result),
-            result.evidence or "",
-            _flash(result),
-        )
-        for result in found
+        (result.router, result.node, Text(str(result.outcome), style=_OUTCOME_STYLES[result.outcome]), *cells)
+        for result, *cells in zip(found, *([cell or "-" for cell in cells] for cells in shown.values()), strict=True)
     ]
-    yield table(("ROUTER", "NODE", "OUTCOME", "RELEASE", "VERIFIED BY", "FLASH"), rows)
+    yield table(("ROUTER", "NODE", "OUTCOME", *shown), rows)
     yield from problems(found)
 
 
@@ -181,14 +177,28 @@ def size(value: int | None) -> str:
 
 def _release(result: NodeResult) -> str:
     if result.outcome is Outcome.REMOVED:
-        return result.from_version or "-"
+        return result.from_version or ""
     if result.to_version and result.from_version and result.to_version != result.from_version:
         return f"{result.from_version} → {result.to_version}"
-    return result.to_version or result.from_version or "-"
+    return result.to_version or result.from_version or ""
+
+
+def _downtime(result: NodeResult) -> str:
+    return "" if result.downtime_s is None else f"{result.downtime_s:.1f} s"
 
 
 def _flash(result: NodeResult) -> str:
     delta = result.flash.delta_bytes if result.flash else None
     if delta is None:
-        return "-"
+        return ""
     return f"{'+' if delta > 0 else ''}{size(delta)}"
+
+
+_CELLS: Final[Mapping[str, Callable[[NodeResult], str]]] = {
+    "RELEASE": _release,
+    "STRATEGY": lambda result: result.strategy or "",
+    "DOWNTIME": _downtime,
+    "VERIFIED BY": lambda result: result.evidence or "",
+    "FLASH": _flash,
+}
+"""Columns that are shown where at least one node has something in them."""
