@@ -27,7 +27,7 @@ from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
-from mtts.core.slots import other_slot
+from mtts.core.slots import Slots, other_slot, removals
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
 from mtts.core.values import UNLIMITED, normalise_path
@@ -65,11 +65,11 @@ def plan_swap(
     router: Router,
     node: NodeSpec,
     facts: Facts,
+    slots: Slots,
     live: ContainerRow,
     release: Release,
-    leftover_root: bool,
 ) -> SwapPlan:
-    """The swap of `live` for `release`; `leftover_root` tells that the free slot's directory is there without entry."""
+    """The swap of `live`, of `slots`, for `release`."""
     checks = check_node(facts=facts, router=router, node=node, release=release)
     refusals = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem is not None]
     warnings = [check.problem for check in checks if check.level is Level.WARNING and check.problem is not None]
@@ -91,7 +91,8 @@ def plan_swap(
     if refusals or isinstance(place, Problem):  # a problem of the place is among the checks
         return SwapPlan(plan, "", live.root_dir)
     staged = _staged(node, facts, live, release, place)
-    stage = (*scratch.changes, *_stage(staged, leftover_root=leftover_root))
+    leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root
+    stage = (*scratch.changes, *removals(slots.leftovers), *_stage(staged, leftover_root=leftover_root))
     switch = tuple(_switch(node, facts, live, staged))
     commit = tuple(_commit(node, facts, live, staged, release))
     plan = replace(plan, changes=(*stage, *switch, *commit))

@@ -5,7 +5,7 @@ what carries only the node's tag is a release that nobody proved. So the router 
 finished, without any journal (I3).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtts.core.changes import AwaitHealthy, Change, Remove, Start, Stop
@@ -44,23 +44,30 @@ def other_slot(root_dir: str) -> str:
 
 
 def clearing(slots: Slots) -> Iterator[Change]:
-    """Take away what an interrupted update left, and have the node's own container run again where it does not."""
+    """Have the node's own container run again where it does not, then take away what an interrupted update left.
+
+    In this order, since a successor that nobody proved is still better than nothing at all (I1).
+    """
     for row in slots.leftovers:
         label = f"container {row.label}"
         if row.is_up or row.state is ContainerState.STOPPING:
             yield Stop(row.root_dir, label, "nobody proved it", disruptive=False)
-    live = slots.live
-    if live is not None and slots.leftovers and not live.is_up:
-        yield from starting(live, "it serves again")
-    for row in slots.leftovers:
+    if slots.live is not None and not slots.live.is_up:
+        yield from starting(slots.live, "it serves again")
+    yield from removals(slots.leftovers)
+
+
+def removals(leftovers: Iterable[ContainerRow]) -> Iterator[Change]:
+    """Take entries away that are not the node."""
+    for row in leftovers:
         yield Remove("/container", f"container {row.label}", "left by an update", {"root-dir": row.root_dir})
 
 
 def starting(live: ContainerRow, why: str) -> Iterator[Change]:
     """Start the node's container and prove it."""
     label = f"container {live.label}"
-    if live.state is ContainerState.STOPPING:
-        yield Stop(live.root_dir, label, "it is still ending", disruptive=False)
+    if live.is_up or live.state is ContainerState.STOPPING:
+        yield Stop(live.root_dir, label, "it does not serve", disruptive=False)
     yield Start(live.root_dir, label, why)
     yield AwaitHealthy(live.root_dir, f"node {live.tag.node if live.tag else live.label}", "proves that it serves")
 

@@ -94,11 +94,9 @@ def decide(live: ContainerRow | None, latest: Latest, policy: Policy, *, router:
         return Unchanged() if ailment is None else Repair(ailment)
     if latest.release is None:
         return Ask.RELEASE
-    if current:
-        return Swap(latest.release, "its image is gone")
     against = _against(latest.release, live.tag, policy, router=router)
     if against is None:
-        return Swap(latest.release, "the image changed")
+        return Swap(latest.release, "its image is gone" if current else "the image changed")
     return Leave(against) if ailment is None or is_lost else Repair(ailment)
 
 

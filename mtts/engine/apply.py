@@ -4,7 +4,7 @@ Before it touches an object it reads it again: a router that changed since the p
 (`changed-underway`). Changes are idempotent: what a killed run did already counts as done.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, assert_never
 
@@ -22,8 +22,11 @@ from mtts.core.changes import (
     Set,
     Start,
     Stop,
+    headline,
+    symbol,
 )
 from mtts.core.errors import CommandTrappedError, StepFailedError
+from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState
 from mtts.core.image import Release
 from mtts.core.tag import proven
@@ -73,6 +76,12 @@ class Applier:
         except CommandTrappedError:
             self._mark.wrote = before
             raise
+
+    async def apply_all(self, changes: Iterable[Change]) -> None:
+        """One change after the other, each told before it is done."""
+        for change in changes:
+            self._work.tell(Kind.STEP, f"{symbol(change)} {headline(change)}")
+            await self.apply(change)
 
     async def apply(self, change: Change) -> None:
         """Do it and prove it; raise what `core.outcome.settle` judges."""

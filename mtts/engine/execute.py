@@ -1,8 +1,7 @@
 """Carries out a plan that was decided on, change by change, and says how the node stands at the end."""
 
-from mtts.core.changes import PlaceKey, headline, symbol
+from mtts.core.changes import PlaceKey
 from mtts.core.errors import MttsError, Problem
-from mtts.core.events import Kind
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.outcome import NodeResult, Outcome, settle
 from mtts.engine.apply import Applier
@@ -24,9 +23,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
     try:
         if work.node.auth_key is not None and any(isinstance(change, PlaceKey) for change in planned.plan.changes):
             await work.services.secrets.open(work.node.auth_key)  # what cannot be read is found out before a write
-        for change in planned.plan.changes:
-            work.tell(Kind.STEP, f"{symbol(change)} {headline(change)}")
-            await applier.apply(change)
+        await applier.apply_all(planned.plan.changes)
         after = await sample(work.services, work.session, work.router, Moment.COMMITTED)
     except MttsError as error:
         outcome = settle(error, wrote=work.mark.wrote, serving=await _is_serving(work))

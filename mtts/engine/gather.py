@@ -106,9 +106,16 @@ async def gather_containers(session: RouterSession) -> tuple[ContainerRow, ...]:
 
 
 async def gather_preconditions(
-    session: RouterSession, facts: Facts, router: Router, node: NodeSpec, *, release: Release | None, clock: Clock
+    session: RouterSession,
+    facts: Facts,
+    router: Router,
+    node: NodeSpec,
+    *,
+    release: Release | None,
+    clock: Clock,
+    slot: str = FIRST_SLOT,
 ) -> Facts:
-    """The same facts with what must be known before something is written for `node`."""
+    """The same facts with what must be known before something is written for `node`, into `slot`."""
     packages = await session.print("/system/package", props=("name", "disabled", "available"))
     device_mode = await read_menu(session, "/system/device-mode", set())
     router_clock = await session.print("/system/clock", props=("date", "time", "gmt-offset"))
@@ -134,7 +141,7 @@ async def gather_preconditions(
     known = replace(
         known,
         state_bytes=None if size is None else parse_size(size),
-        leftover_root=await _is_leftover(session, facts, root_dir(place, node, FIRST_SLOT)),
+        leftover_root=await _is_leftover(session, facts, root_dir(place, node, slot)),
     )
     facts = replace(facts, preconditions=known)
     name = f"{directory}/{SERVE_FILE}"

@@ -1,0 +1,185 @@
+"""Carries out a swap, and where anything goes wrong has the old release run again and nothing of the attempt remain.
+
+What is to be undone is read from the router, not remembered: whether an entry is recorded tells which of the two is
+the node. So the same few lines serve a failed step, a lost session, and what a killed run left behind.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mtts.core.errors import (
+    DeadlineError,
+    MttsError,
+    Problem,
+    SessionLostError,
+    StepFailedError,
+    UnreachableError,
+)
+from mtts.core.events import Kind
+from mtts.core.facts import ContainerRow, Facts
+from mtts.core.flash import FlashSample, Moment
+from mtts.core.image import Release
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.plan_update import STRATEGY, SwapPlan
+from mtts.core.slots import Slots, clearing, slots_of
+from mtts.engine.apply import Applier
+from mtts.engine.gather import gather_containers
+from mtts.engine.observe import NodeObserver
+from mtts.engine.planning import observer_for
+from mtts.engine.sample import sample
+from mtts.engine.services import NodeWork
+
+_PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Before each further attempt to reach a router that was lost in the middle of a swap."""
+
+_UNHEALTHY: Final = frozenset({"start-failed", "not-healthy", "needs-login", "crash-loop", "identity-lost"})
+"""What speaks against a release, where the old one does its work in the same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """How a swap ended."""
+
+    result: NodeResult
+    speaks_against_release: bool = False
+    """It was seen unhealthy, and its predecessor healthy after it (I19)."""
+
+
+class SwapAttempt:
+    """One swap of one node, and how far it came."""
+
+    def __init__(
+        self, work: NodeWork, *, facts: Facts, live: ContainerRow, planned: SwapPlan, release: Release
+    ) -> None:
+        self._work = work
+        self._facts = facts
+        self._live = live
+        self._planned = planned
+        self._release = release
+        self._applier = Applier(work, observer_for(work, facts), release)
+        self._has_switched = False
+        taken_s = work.services.clock.now()
+        self._samples = [FlashSample.of(facts.resource, router=work.router.name, moment=Moment.BEFORE, taken_s=taken_s)]
+
+    async def run(self) -> Swapped:
+        """Stage, switch, commit; or undo what was done of it."""
+        try:
+            await self._stage()
+            self._has_switched = True
+            await self._applier.apply_all(self._planned.switch)
+            await self._applier.apply_all(self._planned.commit)
+            await self._sample(self._work, Moment.COMMITTED)
+        except MttsError as error:
+            return await self._restore(error)
+        return Swapped(self._updated())
+
+    async def _stage(self) -> None:
+        """The deadline of the whole router ends with the staging: a switch that has begun is brought to its end."""
+        timeout_s = self._work.services.timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._applier.apply_all(self._planned.stage)
+                await self._sample(self._work, Moment.STAGED)
+        except TimeoutError:
+            name = self._work.router.name
+            raise DeadlineError(
+                f"{name} was not done within {timeout_s:g} s", hint="give it more with --timeout"
+            ) from None
+
+    async def _restore(self, error: MttsError) -> Swapped:
+        """How the node stands once everything was done that can be done after `error`."""
+        if not self._work.mark.wrote:
+            return Swapped(replace(self._result(Outcome.REFUSED), problem=error.problem, next_step=error.problem.hint))
+        self._work.tell(Kind.STEP, f"! {error.problem.message}")
+        try:
+            standing = await self._clear(is_lost=isinstance(error, SessionLostError))
+        except (SessionLostError, UnreachableError):
+            hint = f"the next run settles it: mtts update {self._work.router.name}"
+            problem = replace(error.problem, hint=hint)
+            return Swapped(replace(self._result(Outcome.UNKNOWN), problem=problem, next_step=hint))
+        except MttsError as second:
+            problem = replace(second.problem, message=f"{error.problem.message}; then {second.problem.message}")
+            return Swapped(replace(self._result(Outcome.BROKEN), problem=problem, next_step=problem.hint))
+        if standing.root_dir == self._planned.staged_root:  # it was recorded before the error: the swap was done
+            return Swapped(self._updated())
+        outcome = Outcome.ROLLED_BACK if self._has_switched else Outcome.KEPT_OLD
+        tag = self._live.tag
+        result = replace(
+            self._result(outcome),
+            to_version=tag.version if tag else None,
+            to_digest=tag.platform if tag else None,
+            problem=error.problem,
+            next_step=error.problem.hint or f"mtts logs {self._work.router.name}",
+        )
+        is_bad = outcome is Outcome.ROLLED_BACK and error.problem.code in _UNHEALTHY
+        return Swapped(result, speaks_against_release=is_bad)
+
+    async def _clear(self, *, is_lost: bool) -> ContainerRow:
+        """Over the session at hand, else over a new one, as often as patience lasts."""
+        if not is_lost:
+            try:
+                return await self._clear_over(self._work)
+            except SessionLostError:
+                self._work.tell(Kind.STEP, "! the session was lost too")
+        for pause_s in _PAUSES_S:
+            try:
+                return await self._clear_anew()
+            except (SessionLostError, UnreachableError):
+                await self._work.services.clock.sleep(pause_s)
+        return await self._clear_anew()
+
+    async def _clear_anew(self) -> ContainerRow:
+        async with self._work.services.routers.session(self._work.router) as session:
+            return await self._clear_over(replace(self._work, session=session))
+
+    async def _clear_over(self, work: NodeWork) -> ContainerRow:
+        standing = await clear(work, observer_for(work, self._facts))
+        await self._sample(work, Moment.COMMITTED)
+        return standing
+
+    async def _sample(self, work: NodeWork, moment: Moment) -> None:
+        self._samples.append(await sample(work.services, work.session, work.router, moment))
+
+    def _updated(self) -> NodeResult:
+        return replace(
+            self._result(Outcome.UPDATED),
+            to_version=self._applier.recorded_version or self._release.version,
+            to_digest=self._release.manifest_digest,
+            downtime_s=self._applier.downtime_s,
+            evidence=self._applier.evidence,
+            warnings=self._planned.plan.warnings,
+        )
+
+    def _result(self, outcome: Outcome) -> NodeResult:
+        tag = self._live.tag
+        return NodeResult(
+            self._work.router.name,
+            self._work.node.name,
+            outcome,
+            strategy=STRATEGY,
+            from_version=tag.version if tag else None,
+            from_digest=tag.platform if tag else None,
+            samples=tuple(self._samples) if self._work.mark.wrote else (),
+        )
+
+
+async def clear(work: NodeWork, observer: NodeObserver) -> ContainerRow:
+    """Leave the node with the one container that is it, running; its row."""
+    await Applier(work, observer, None).apply_all(clearing(await standing(work)))
+    live = (await standing(work)).live
+    if live is None:
+        raise StepFailedError(
+            f"node {work.node.name} is not on {work.router.name} any more",
+            code="not-deployed",
+            hint=f"mtts deploy {work.router.name}",
+        )
+    return live
+
+
+async def standing(work: NodeWork) -> Slots:
+    """The node's containers as they are now; StepFailedError where nothing tells which of them is the node."""
+    slots = slots_of(await gather_containers(work.session), work.node.name)
+    if isinstance(slots, Problem):
+        raise StepFailedError(slots.message, code=slots.code, hint=slots.hint)
+    return slots

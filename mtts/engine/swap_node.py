@@ -1,0 +1,93 @@
+"""Brings one node to another release: reads all that a swap needs, plans it, attempts it, and learns from it."""
+
+from dataclasses import replace
+from typing import Final
+
+from mtts.core.desired import STATE_FILE
+from mtts.core.dialect import Dialect
+from mtts.core.facts import ContainerRow, Facts, Resource
+from mtts.core.image import Release
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.plan_update import plan_swap, state_not_mounted, state_source
+from mtts.core.rows import items
+from mtts.core.slots import Slots, other_slot
+from mtts.core.values import parse_size
+from mtts.engine.execute import result_of
+from mtts.engine.gather import gather_preconditions, gather_resource, read_file
+from mtts.engine.planning import observer_for
+from mtts.engine.quarantine import Quarantine
+from mtts.engine.services import NodeWork
+from mtts.engine.swap import SwapAttempt, Swapped
+
+_STEADY_LOOKS: Final = 5
+"""After so many samples that differ, the smallest one counts: something else writes to the flash all the time."""
+
+
+async def swap_node(
+    work: NodeWork, *, facts: Facts, slots: Slots, live: ContainerRow, release: Release, quarantine: Quarantine
+) -> NodeResult:
+    """Swap `live` for `release`; refused, with nothing written, where a precondition is against it."""
+    facts = await _prepared(work, facts, live, release)
+    tag = live.tag
+    from_version = tag.version if tag else None
+    if not work.node.ephemeral and not await _has_state(work, facts, live):
+        problem = state_not_mounted(work.router.name, live)
+        return replace(result_of(work, Outcome.REFUSED, problem=problem), from_version=from_version)
+    planned = plan_swap(router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release)
+    if planned.plan.refusals:
+        first, *others = planned.plan.refusals
+        refused = result_of(work, Outcome.REFUSED, problem=first)
+        return replace(refused, from_version=from_version, warnings=(*others, *planned.plan.warnings))
+    swapped = await SwapAttempt(work, facts=facts, live=live, planned=planned, release=release).run()
+    await _learn(quarantine, swapped, release, is_same=tag is not None and tag.platform == release.manifest_digest)
+    return swapped.result
+
+
+async def _learn(quarantine: Quarantine, swapped: Swapped, release: Release, *, is_same: bool) -> None:
+    """A release that was seen unhealthy is held back everywhere; one that a node lost and could not regain, there."""
+    result, digest = swapped.result, release.manifest_digest
+    if result.outcome is Outcome.UPDATED:
+        await quarantine.lift(digest)
+    elif result.problem is None:
+        return
+    elif is_same and result.outcome in (Outcome.BROKEN, Outcome.ROLLED_BACK):
+        await quarantine.add(digest, router=result.router, reason=f"pulled again in vain: {result.problem.message}")
+    elif swapped.speaks_against_release:
+        await quarantine.add(digest, router=None, reason=f"on {result.router}: {result.problem.message}")
+
+
+async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:
+    """The facts with preconditions, a free flash that holds still, and who the node is in the tailnet."""
+    facts = await gather_preconditions(
+        work.session,
+        facts,
+        work.router,
+        work.node,
+        release=release,
+        clock=work.services.clock,
+        slot=other_slot(live.root_dir),
+    )
+    health = await observer_for(work, facts).status(live) if live.is_up else None
+    return replace(facts, resource=await _steady(work, facts.resource), health=health)
+
+
+async def _steady(work: NodeWork, first: Resource) -> Resource:
+    """The router's resources once two looks, `gap` apart, agree on the free flash: RouterOS accounts for it late."""
+    seen = first
+    for _ in range(_STEADY_LOOKS):
+        await work.services.clock.sleep(work.router.timing.gap_s)
+        previous, seen = seen, await gather_resource(work.session, work.router)
+        if seen.free_flash_bytes == previous.free_flash_bytes:
+            return seen
+    free = [known.free_flash_bytes for known in (first, seen) if known.free_flash_bytes is not None]
+    return replace(seen, free_flash_bytes=min(free, default=None))
+
+
+async def _has_state(work: NodeWork, facts: Facts, live: ContainerRow) -> bool:
+    """Whether the node's state lies on the router, in a directory that both slots mount (F28)."""
+    mounts = items(await work.session.print("/container/mounts"))
+    source = state_source(live, mounts, Dialect(facts.version))
+    if source is None:
+        return False
+    size = await read_file(work.session, f"{source}/{STATE_FILE}", "size")
+    return bool(size and parse_size(size))
