@@ -1,16 +1,20 @@
 """A lab per test, deployments in it on request, and the marker of the exhaustive runs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtts.adapters.store.place import find_place
+from mtts.adapters.store.store import SqlStore
 from mtts.core.image import ImageRef
 from mtts.core.inventory import NodeSpec, Router, TlsMode
 from mtts.core.secret import Literal, Secret
 from mtts.lab.boards import BOARD_BY_ARCHITECTURE
 from mtts.lab.fleet import PASSWORD, Lab
 from mtts.lab.images import LabImage
+from mtts.ports import Store
 from tests.engine.fleet import HOSTNAME, REPOSITORY, Deployment, lab_image
 
 MakeDeployment = Callable[..., Awaitable[Deployment]]
@@ -34,6 +38,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 async def lab() -> AsyncIterator[Lab]:
     async with Lab() as lab:
         yield lab
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store of the test's own, as a first run makes it."""
+    store = SqlStore(find_place(str(tmp_path / "state"), {}))
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -20,10 +20,14 @@ from mtts.core.image import ImageRef
 from mtts.core.inventory import NodeSpec, RegistryAccess, Router
 from mtts.core.outcome import NodeResult
 from mtts.core.plan import Plan
+from mtts.core.rollout import Rollout
 from mtts.core.secret import Literal, Secret
 from mtts.engine.deploy import deploy_router
-from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.fleet import Drain, Fleet, run_fleet
+from mtts.engine.quarantine import Quarantine
+from mtts.engine.sample import settled
 from mtts.engine.services import Services
+from mtts.engine.update import Update, UpdateOrder
 from mtts.lab.clock import SimClock
 from mtts.lab.container import Container
 from mtts.lab.fleet import Lab
@@ -34,6 +38,7 @@ from mtts.lab.router import LabRouter
 from mtts.lab.table import Singleton
 from mtts.lab.tailnet import TailnetNode
 from mtts.lab.tailscaled import Tailscaled
+from mtts.ports import Store
 
 VERSIONS = ("7.18.2", "7.19.6", "7.20.8", "7.21.5", "7.22.3", "7.23.3", "7.24")
 REPOSITORY = "team/mikrotik-tailscale"
@@ -121,6 +126,11 @@ class Deployment:
         self.change_node(auth_key=Literal(Secret(key)))
         return key
 
+    def note_start(self, events: list[Event]) -> None:
+        """A run begins here, which tells `events`."""
+        self._seen = (len(self.router.journal), self.router.connections, self.router.logins)
+        self.events = events
+
     async def deploy(self, *, adopt: bool = False, approved: Sequence[Plan] | None = None) -> NodeResult:
         """The result of the only node."""
         (result,) = await self.deploy_all(adopt=adopt, approved=approved)
@@ -128,14 +138,24 @@ class Deployment:
 
     async def deploy_all(self, *, adopt: bool = False, approved: Sequence[Plan] | None = None) -> list[NodeResult]:
         """The results of all nodes."""
-        self._seen = (len(self.router.journal), self.router.connections, self.router.logins)
-        self.events = []
+        self.note_start([])
 
         async def work(router: Router) -> Sequence[NodeResult]:
             return await deploy_router(services, router, adopt=adopt, approved=approved)
 
         async with services_for(self.lab, self.events) as services:
             return await run_fleet([self.spec], work, emit=services.emit, parallel=1, drain=Drain())
+
+    async def update(self, store: Store, **order: Any) -> NodeResult:
+        """The result of the only node after `mtts update` for this router alone."""
+        (result,) = await update_fleet([self], store, **order)
+        return result
+
+    def publish(self, version: str = "1.2.4", **kind: Any) -> LabImage:
+        """Move the `stable` tag to another image."""
+        image = lab_image(version, **kind)
+        self.lab.registry.publish(image, repository=REPOSITORY)
+        return image
 
     # what the last run sent
 
@@ -220,6 +240,27 @@ class Deployment:
     async def wait(self, seconds: float) -> None:
         """Let time pass."""
         await self.lab.clock.advance(seconds)
+
+
+async def update_fleet(
+    fleet: Sequence[Deployment], store: Store, *, parallel: int = 32, timeout_s: float | None = None, **order: Any
+) -> list[NodeResult]:
+    """The final results of `mtts update` over these routers of one lab."""
+    events: list[Event] = []
+    for here in fleet:
+        here.note_start(events)
+    async with services_for(fleet[0].lab, events) as without_deadline:
+        services = replace(without_deadline, timeout_s=timeout_s)
+        order = {"rollout": Rollout(), **order}
+        quarantine = await Quarantine.load(store, services.clock)
+        routers = [here.spec for here in fleet]
+
+        async def settle(router: Router, results: Sequence[NodeResult]) -> Sequence[NodeResult]:
+            return await settled(services, router, results)
+
+        async with Fleet(emit=services.emit, parallel=parallel, drain=Drain(), afterwards=settle) as running:
+            await Update(services, UpdateOrder(**order), quarantine).run(running, routers)
+    return [result for router in routers for result in running.final.get(router.name, ())]
 
 
 def _is_ours(row: dict[str, str]) -> bool:
