@@ -10,8 +10,8 @@ import typer
 from mtts import __version__
 from mtts.cli import check, deploy, init, lab, login, logs, plan, remove, schema, status, trust
 from mtts.cli.options import Settings, takes_globals
-from mtts.core.errors import InterruptedRunError, MttsError, Problem, UsageError
-from mtts.core.outcome import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_USAGE
+from mtts.core.errors import InterruptedRunError, LockHeldError, MttsError, Problem, StoreError, UsageError
+from mtts.core.outcome import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,8 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _exit_code(error: MttsError) -> int:
     """For errors outside a run over the fleet; inside one, every node has an outcome."""
     match error:
-        case UsageError():
+        case UsageError() | StoreError():
             return EXIT_USAGE
+        case LockHeldError():
+            return EXIT_LOCKED
         case InterruptedRunError():
             return EXIT_INTERRUPTED
         case _:

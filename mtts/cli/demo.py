@@ -48,7 +48,11 @@ def _tell_story(lab: "subprocess.Popen[str]", directory: Path) -> int:
     ):
         typer.echo("the lab did not start", err=True)
         return 1
-    environment = {**os.environ, "MTTS_INVENTORY": str(directory / "inventory.yaml")}
+    environment = {
+        **os.environ,
+        "MTTS_INVENTORY": str(directory / "inventory.yaml"),
+        "MTTS_STATE": str(directory / "state"),
+    }
     for title, command in _STEPS:
         typer.secho(f"\n# {title}", bold=True)
         typer.secho(f"$ mtts {' '.join(command)}", fg="cyan")

@@ -20,17 +20,20 @@ def deploy(
     """Bring nodes to the inventory's state and log them in; run again, it changes nothing."""
     from mtts.cli.approval import approve_disruption, read_plan_file  # noqa: PLC0415 - --help stays light
     from mtts.cli.runner import bare, conclude, over_fleet  # noqa: PLC0415
+    from mtts.cli.wiring import sole_writer  # noqa: PLC0415
     from mtts.engine.deploy import deploy_router  # noqa: PLC0415
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
     approved = read_plan_file(plan) if plan is not None else None
-    if approved is None and not yes:
-        approved = approve_disruption(settings, named, adopt=adopt)
-    finished = over_fleet(
-        settings,
-        "deploy",
-        named,
-        bare(lambda services, router: deploy_router(services, router, adopt=adopt, approved=approved)),
-    )
+    with sole_writer(settings, "deploy") as store:
+        if approved is None and not yes:
+            approved = approve_disruption(settings, named, adopt=adopt)
+        finished = over_fleet(
+            settings,
+            "deploy",
+            named,
+            bare(lambda services, router: deploy_router(services, router, adopt=adopt, approved=approved)),
+            store=store,
+        )
     conclude(settings, finished, lines.results(finished.results))

@@ -50,6 +50,7 @@ async def serve(options: LabOptions) -> None:
         write_control_file(control, lab.registry.control)
         typer.echo(f"{options.routers} router(s) with RouterOS {options.version}; try, in another terminal:\n")
         typer.echo(f"  export MTTS_INVENTORY={inventory}")
+        typer.echo(f"  export MTTS_STATE={options.directory / 'state'}")
         typer.echo("  mtts deploy --all\n\nCtrl-C ends the lab.")
         try:
             await _until_interrupted()

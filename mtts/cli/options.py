@@ -19,6 +19,7 @@ class Settings:
     """The global options as the user gave them."""
 
     inventory: str | None = None
+    state: str | None = None
     json: bool = False
     verbose: int = 0
     quiet: bool = False
@@ -42,6 +43,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _state(text: str) -> str:
+    from mtts.adapters.store.place import refuse_password  # noqa: PLC0415 - not needed for --help
+
+    refuse_password(text)
+    return text
+
+
 def _option(kind: Any, *names: str, text: str, **given: Any) -> Any:
     return Annotated[kind, typer.Option(*names, help=text, rich_help_panel=_PANEL, show_default=False, **given)]
 
@@ -49,6 +57,9 @@ def _option(kind: Any, *names: str, text: str, **given: Any) -> Any:
 # Each is None or 0 where it was not given, so that neither place of writing it undoes the other.
 _GLOBAL_OPTIONS: Final[dict[str, Any]] = {
     "inventory": _option(str | None, "-i", "--inventory", metavar="FILE", text="The inventory file."),
+    "state": _option(
+        str | None, "--state", parser=_state, metavar="URL_OR_DIR", text="Where history and flash samples are kept."
+    ),
     "json": _option(bool | None, "--json", text="Print one JSON document."),
     "verbose": _option(int | None, "-v", "--verbose", count=True, text="Say more; -vv shows API words, no secrets."),
     "quiet": _option(bool | None, "-q", "--quiet", text="No progress, and no output where nothing is left to do."),

@@ -8,20 +8,25 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import typer
 from rich.console import RenderableType
 
+from mtts import __version__
 from mtts.adapters.redaction import Redactor
 from mtts.cli.options import Settings, Targets
 from mtts.cli.wiring import inventory_for, services_for, set_up_logging
 from mtts.core.errors import InterruptedRunError
 from mtts.core.events import Event
 from mtts.core.inventory import Router, select_routers
+from mtts.core.ledger import PastRun
 from mtts.core.outcome import EXIT_INTERRUPTED, NodeResult, Outcome, exit_code
 from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.recording import Recording
 from mtts.engine.services import Services
+from mtts.ports import Store
 from mtts.report import lines
 from mtts.report.document import Run, document, to_text
 from mtts.report.live import progress
@@ -34,12 +39,17 @@ UseCase = Callable[[Services, Router], Awaitable[Sequence[tuple[NodeResult, Foun
 class Finished(Generic[Found]):
     """What a run over a fleet brought: a result per node, and what the use case found for each."""
 
+    run_id: str
     command: str
     started_s: float
     results: Sequence[NodeResult]
     found: Sequence[Found]
     was_interrupted: bool
     redact: Callable[[str], str]
+
+    @property
+    def exit_code(self) -> int:
+        return _exit_code(self.results, was_interrupted=self.was_interrupted)
 
 
 def over_fleet(
@@ -50,11 +60,12 @@ def over_fleet(
     *,
     redactor: Redactor | None = None,
     drain: Drain | None = None,
+    store: Store | None = None,
 ) -> Finished[Found]:
-    """Run `use_case` on every named router; UsageError before anything was contacted.
+    """Run `use_case` on every named router; UsageError, StoreError before anything was contacted.
 
     A use case that prints by itself brings the `redactor` that it prints through; one that has no end of its own
-    brings the `drain` that ends it.
+    brings the `drain` that ends it; one that writes to routers brings the `store` that it is recorded in.
     """
     inventory = inventory_for(settings)
     routers = select_routers(
@@ -66,36 +77,47 @@ def over_fleet(
     )
     redactor = redactor or set_up_logging(settings.verbose)
     redact = redactor.redact
-    started_s = time.time()
+    run_id, started_s = uuid.uuid4().hex, time.time()
     found: dict[str, Sequence[Found]] = {}
     drain = drain or Drain()
+    run_ = PastRun(run_id, command, started_s, __version__)
+    recording = Recording(store, run_, redact=redact) if store else None
 
-    async def run() -> list[NodeResult]:
+    async def run() -> Sequence[NodeResult]:
+        if recording:
+            await recording.begin()
         with progress(quiet=settings.quiet, verbosity=settings.verbose, no_color=settings.no_color) as show:
 
             def emit(event: Event) -> None:
                 show(replace(event, text=redact(event.text)))
 
-            async with services_for(inventory, redactor=redactor, emit=emit, timeout_s=settings.timeout) as services:
+            async with services_for(
+                inventory, redactor=redactor, emit=emit, timeout_s=settings.timeout, store=store
+            ) as services:
 
                 async def work(router: Router) -> Sequence[NodeResult]:
                     pairs = await use_case(services, router)
                     found[router.name] = [value for _, value in pairs if value is not None]
                     return [result for result, _ in pairs]
 
-                return await run_fleet(
+                results = await run_fleet(
                     routers,
                     work,
                     emit=emit,
                     parallel=settings.parallel,
                     drain=drain,
+                    afterwards=partial(recording.follow, services, drain) if recording else None,
                 )
+        if recording is None:
+            return results
+        code = _exit_code(results, was_interrupted=drain.requested)
+        return await recording.finish(results, finished_s=time.time(), exit_code=code)
 
     results = run_interruptibly(run, drain)
     values = [value for router in routers for value in found.get(router.name, ())]
     if drain.skipped:
         sys.stderr.write(f"not begun: {', '.join(drain.skipped)}\n")
-    return Finished(command, started_s, results, values, drain.requested, redact)
+    return Finished(run_id, command, started_s, results, values, drain.requested, redact)
 
 
 def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
@@ -126,6 +148,10 @@ def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
         ) from None
 
 
+def _exit_code(results: Sequence[NodeResult], *, was_interrupted: bool) -> int:
+    return EXIT_INTERRUPTED if was_interrupted else exit_code(results)
+
+
 def conclude(
     settings: Settings,
     finished: Finished[Any],
@@ -134,9 +160,9 @@ def conclude(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Print the result, as people or programs want it, and exit with the code that it asks for."""
-    code = EXIT_INTERRUPTED if finished.was_interrupted else exit_code(finished.results)
+    code = finished.exit_code
     if settings.json:
-        run = Run(uuid.uuid4().hex, finished.command, finished.started_s, time.time(), finished.results, code)
+        run = Run(finished.run_id, finished.command, finished.started_s, time.time(), finished.results, code)
         print_result(finished.redact(to_text(document(run, details=details))))
     elif not (settings.quiet and is_all_quiet(finished.results)):
         console = lines.stdout_console(no_color=settings.no_color)

@@ -3,8 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
 from mtts.adapters.clock import SystemClock
@@ -14,12 +14,16 @@ from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters, fetch_fingerprint
 from mtts.adapters.routeros.tls import normal_fingerprint
+from mtts.adapters.run_lock import run_lock
 from mtts.adapters.secrets import SecretStore, open_secret
+from mtts.adapters.store.place import find_place
 from mtts.cli.options import Settings
 from mtts.core.events import Emit
 from mtts.core.inventory import Inventory, Router
 from mtts.core.outcome import NodeResult, Outcome
+from mtts.engine.recording import RememberingRegistry
 from mtts.engine.services import Services
+from mtts.ports import Store
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
@@ -41,15 +45,38 @@ def set_up_logging(verbosity: int) -> Redactor:
     return redactor
 
 
+@contextmanager
+def store_for(settings: Settings) -> Iterator[Store]:
+    """The store that the options, the environment or the XDG place name; StoreError where it cannot be opened."""
+    from mtts.adapters.store.store import SqlStore  # noqa: PLC0415 - slow to load, and not every command needs it
+
+    with closing(SqlStore(find_place(settings.state, os.environ))) as store:
+        yield store
+
+
+@contextmanager
+def sole_writer(settings: Settings, command: str) -> Iterator[Store]:
+    """The store for a command that writes to routers, while no other such command runs; LockHeldError if one does."""
+    with run_lock(find_place(settings.state, os.environ).lock_file, command), store_for(settings) as store:
+        yield store
+
+
 @asynccontextmanager
 async def services_for(
-    inventory: Inventory, *, redactor: Redactor, emit: Emit, timeout_s: float | None
+    inventory: Inventory, *, redactor: Redactor, emit: Emit, timeout_s: float | None, store: Store | None = None
 ) -> AsyncIterator[Services]:
-    """Everything a use case needs, closed at the end."""
+    """Everything a use case needs, closed at the end; with a store, releases are remembered and need measuring once."""
     clock = SystemClock()
     secrets = SecretStore(redactor)
-    async with HttpxRegistry(inventory.registries, open_secret=open_secret, clock=clock) as registry:
-        yield Services(LibrouterosRouters(secrets), registry, secrets, clock, emit, timeout_s)
+    known = await store.known_releases() if store else ()
+    async with HttpxRegistry(
+        inventory.registries,
+        open_secret=open_secret,
+        clock=clock,
+        known_sizes={release.manifest_digest: release.extracted_bytes for release in known},
+    ) as registry:
+        remembering = RememberingRegistry(registry, store, clock) if store else registry
+        yield Services(LibrouterosRouters(secrets), remembering, secrets, clock, emit, timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

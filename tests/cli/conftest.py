@@ -20,7 +20,15 @@ from tests.cli.lab_thread import LabThread
 from tests.cli.snapshots import comparable
 from tests.engine.fleet import REPOSITORY, lab_image
 
-TIMING = {"poll": "10ms", "observe": "100ms", "healthy": "10s", "stop": "20s", "pull": "30s", "command": "20s"}
+TIMING = {
+    "poll": "10ms",
+    "observe": "100ms",
+    "healthy": "10s",
+    "stop": "20s",
+    "pull": "30s",
+    "command": "20s",
+    "settle": "0s",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,14 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where commands keep their state: never at the user's."""
+    directory = tmp_path / "state"
+    monkeypatch.setenv("MTTS_STATE", str(directory))
+    return directory
 
 
 @pytest.fixture
@@ -164,4 +180,9 @@ def closed_port() -> Iterator[int]:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """For commands in processes of their own."""
-    return {**os.environ, "MTTS_INVENTORY": str(tmp_path / "inventory.yaml"), "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        "MTTS_INVENTORY": str(tmp_path / "inventory.yaml"),
+        "MTTS_STATE": str(tmp_path / "state"),
+        "PYTHONUNBUFFERED": "1",
+    }

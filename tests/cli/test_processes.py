@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Fleet, Run
 
-HEAVY = ("cryptography", "httpx", "librouteros", "pydantic", "ruamel")
+HEAVY = ("alembic", "cryptography", "httpx", "librouteros", "pydantic", "ruamel", "sqlalchemy")
 _DEADLINE_S = 60
 _LOOK = f"""
 import sys

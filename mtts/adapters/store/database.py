@@ -37,8 +37,8 @@ _VERSION: Final = table(VERSION_TABLE, column_("version_num"))
 
 def open_database(place: Place) -> Engine:
     """An engine whose database has today's tables; StoreError where that cannot be."""
-    logging.getLogger("sqlalchemy").setLevel(logging.WARNING)  # statements are not what -v is for
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for library in ("sqlalchemy", "alembic", "psycopg"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # statements are not what -v is for
     with translated(place):
         engine = _sqlite(place.directory) if place.url is None else _postgresql(place)
     try:
