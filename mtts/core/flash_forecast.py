@@ -40,6 +40,8 @@ class Forecast:
     """What the next release takes beside the running one, at most."""
     growth_bytes: int | None
     """What an update kept for good, on average; negative where space came back."""
+    floor_bytes: int | None
+    """The free space that the next update needs: the release beside the running one, and the reserve."""
     updates: int | None
     bound: Bound
 
@@ -50,16 +52,21 @@ def forecast(
     """From the last sample and the settled updates; `runs` and `releases` oldest first."""
     staged = _staged_bytes(router, runs, releases)
     growth = _growth_bytes(runs)
-    if last is None or last.free_bytes is None or staged is None:
-        return Forecast(staged, growth, None, Bound.UNKNOWN)
-    room = last.free_bytes - router.flash.reserve_bytes - staged
-    if room < 0:
-        return Forecast(staged, growth, 0, Bound.ABOUT)
+    floor = None if staged is None else staged + router.flash.reserve_bytes
+    updates, bound = _fitting(None if last is None else last.free_bytes, floor, growth)
+    return Forecast(staged, growth, floor, updates, bound)
+
+
+def _fitting(free: int | None, floor: int | None, growth: int | None) -> tuple[int | None, Bound]:
+    if free is None or floor is None:
+        return None, Bound.UNKNOWN
+    if free < floor:
+        return 0, Bound.ABOUT
     if growth is None:
-        return Forecast(staged, growth, 1, Bound.AT_LEAST)
+        return 1, Bound.AT_LEAST
     if growth <= 0:
-        return Forecast(staged, growth, None, Bound.UNLIMITED)
-    return Forecast(staged, growth, 1 + room // growth, Bound.ABOUT)
+        return None, Bound.UNLIMITED
+    return 1 + (free - floor) // growth, Bound.ABOUT
 
 
 def _growth_bytes(runs: Sequence[RunCost]) -> int | None:

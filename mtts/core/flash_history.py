@@ -54,6 +54,18 @@ class FlashHistory:
         return sum(known) if known else None
 
 
+@dataclass(frozen=True, slots=True)
+class FlashReport:
+    """The histories of all routers that were asked for, and who answered when the report was made."""
+
+    made_s: float
+    since_s: float | None
+    """None for as long as there is history."""
+    histories: tuple[FlashHistory, ...]
+    silent: frozenset[str]
+    """Routers that did not answer now: their last sample is from the store."""
+
+
 def flash_histories(
     routers: Sequence[Router], records: Iterable[RecordedSample], releases: Sequence[KnownRelease], *, now_s: float
 ) -> list[FlashHistory]:

@@ -34,8 +34,8 @@ def document(run: Run, *, details: Mapping[str, Any] | None = None) -> dict[str,
         "schema": SCHEMA,
         "run_id": run.run_id,
         "command": run.command,
-        "started": _moment(run.started_s),
-        "finished": _moment(run.finished_s),
+        "started": moment(run.started_s),
+        "finished": moment(run.finished_s),
         "routers": [_result(result) for result in run.results],
         "summary": dict(sorted(Counter(str(result.outcome) for result in run.results).items())),
         **(details or {}),
@@ -117,5 +117,6 @@ def _result(result: NodeResult) -> dict[str, Any]:
     }
 
 
-def _moment(seconds: float) -> str:
+def moment(seconds: float) -> str:
+    """UTC, to the second."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
