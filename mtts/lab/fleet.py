@@ -42,7 +42,7 @@ class Lab:
         registry_port: int = 0,
     ) -> None:
         self.clock = SimClock(speed=speed if clock == "running" else None, epoch=epoch)
-        self.tailnet = Tailnet()
+        self.tailnet = Tailnet(self.clock)
         self.registry = LabRegistry(port=registry_port)
         self.routers: dict[str, LabRouter] = {}
         self._puller = puller

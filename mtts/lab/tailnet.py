@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
+from mtts.lab.clock import SimClock
+
 FIRST_IPV4 = IPv4Address("100.64.0.1")
 FIRST_IPV6 = IPv6Address("fd7a:115c:a1e0::1")
 
@@ -47,8 +49,11 @@ class TailnetNode:
 class Tailnet:
     """Keys and nodes; `online` counts connected daemons per node, more than one being a fight over one identity."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: SimClock) -> None:
+        self._clock = clock
         self._keys: dict[str, AuthKey] = {}
+        self._away_s: dict[str, float] = {}
+        self._away_since: dict[str, float] = {}
         self.nodes: dict[str, TailnetNode] = {}
         self.online: Counter[str] = Counter()
         self.fights = 0
@@ -87,6 +92,8 @@ class Tailnet:
 
     def connect(self, node_id: str) -> None:
         """A daemon with this identity came online."""
+        self._away_s[node_id] = self.away_s(node_id)
+        self._away_since.pop(node_id, None)
         self.online[node_id] += 1
         if self.online[node_id] > 1:
             self.fights += 1
@@ -94,3 +101,10 @@ class Tailnet:
     def disconnect(self, node_id: str) -> None:
         """A daemon with this identity went away."""
         self.online[node_id] -= 1
+        if not self.online[node_id]:
+            self._away_since[node_id] = self._clock.now
+
+    def away_s(self, node_id: str) -> float:
+        """Simulated seconds in which no daemon with this identity was online, counted from its first connection."""
+        now = self._clock.now
+        return self._away_s.get(node_id, 0.0) + now - self._away_since.get(node_id, now)

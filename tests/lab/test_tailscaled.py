@@ -64,6 +64,19 @@ async def test_the_identity_survives_everything_but_the_loss_of_its_file(ground:
     assert await status(on, 3) == {"state": "NeedsLogin", "id": "", "online": False}
 
 
+async def test_the_tailnet_counts_how_long_a_node_was_away(ground: MakeGround) -> None:
+    on = await ground()
+    await on.run(key=on.lab.tailnet.issue_key())
+    (node,) = on.lab.tailnet.nodes
+    assert on.lab.tailnet.away_s(node) == 0
+    await on.do("stop")
+    await on.lab.clock.advance(1 + 30)  # stopping takes the first second, in which the node still serves
+    assert on.lab.tailnet.away_s(node) == pytest.approx(30)
+    await on.do("start")
+    await on.lab.clock.advance(60)
+    assert on.lab.tailnet.away_s(node) == pytest.approx(30 + 0.5 + 1.5)  # starting, and coming online
+
+
 async def test_the_identity_comes_back_after_a_reboot(ground: MakeGround) -> None:
     on = await ground()
     await on.lay(key=on.lab.tailnet.issue_key())
