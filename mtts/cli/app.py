@@ -8,7 +8,22 @@ from typing import Annotated, Any, Final
 import typer
 
 from mtts import __version__
-from mtts.cli import check, deploy, init, lab, login, logs, plan, remove, schema, status, trust
+from mtts.cli import (
+    check,
+    deploy,
+    history,
+    init,
+    lab,
+    login,
+    logs,
+    plan,
+    remove,
+    rollback,
+    schema,
+    status,
+    trust,
+    update,
+)
 from mtts.cli.options import Settings, takes_globals
 from mtts.core.errors import InterruptedRunError, LockHeldError, MttsError, Problem, StoreError, UsageError
 from mtts.core.outcome import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_LOCKED, EXIT_USAGE
@@ -31,7 +46,10 @@ _COMMANDS: Final[Mapping[str, tuple[Callable[..., None], str]]] = {
     "check": (check.check, "Look at every precondition of a deploy."),
     "plan": (plan.plan, "Show what a deploy would change."),
     "deploy": (deploy.deploy, "Bring nodes to the inventory's state and log them in."),
+    "update": (update.update, "Swap containers whose image changed; made for cron."),
+    "rollback": (rollback.rollback, "Swap nodes back to the release that they ran before."),
     "status": (status.status, "Show how nodes stand, and what their image is now."),
+    "history": (history.history, "Show what earlier runs did."),
     "login": (login.login, "Log nodes in that wait for a login."),
     "logs": (logs.logs, "Print the logs of nodes."),
     "remove": (remove.remove, "Take everything of ours off routers."),

@@ -20,10 +20,10 @@ from mtts.cli.options import Settings, Targets
 from mtts.cli.wiring import inventory_for, services_for, set_up_logging
 from mtts.core.errors import InterruptedRunError
 from mtts.core.events import Event
-from mtts.core.inventory import Router, select_routers
+from mtts.core.inventory import Inventory, Router, select_routers
 from mtts.core.ledger import PastRun
 from mtts.core.outcome import EXIT_INTERRUPTED, NodeResult, Outcome, exit_code
-from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.fleet import Drain, Fleet
 from mtts.engine.recording import Recording
 from mtts.engine.services import Services
 from mtts.ports import Store
@@ -33,6 +33,7 @@ from mtts.report.live import progress
 
 Found = TypeVar("Found")
 UseCase = Callable[[Services, Router], Awaitable[Sequence[tuple[NodeResult, Found | None]]]]
+Drive = Callable[[Fleet, Services, Sequence[Router]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Finished(Generic[Found]):
     run_id: str
     command: str
     started_s: float
+    routers: Sequence[Router]
     results: Sequence[NodeResult]
     found: Sequence[Found]
     was_interrupted: bool
@@ -50,6 +52,17 @@ class Finished(Generic[Found]):
     @property
     def exit_code(self) -> int:
         return _exit_code(self.results, was_interrupted=self.was_interrupted)
+
+
+def routers_named(inventory: Inventory, named: Targets) -> Sequence[Router]:
+    """The routers that the command line names; UsageError where it names none, or one that is not there."""
+    return select_routers(
+        inventory,
+        patterns=named.patterns,
+        groups=named.groups,
+        everything=named.everything,
+        exclude=named.exclude,
+    )
 
 
 def over_fleet(
@@ -62,26 +75,44 @@ def over_fleet(
     drain: Drain | None = None,
     store: Store | None = None,
 ) -> Finished[Found]:
-    """Run `use_case` on every named router; UsageError, StoreError before anything was contacted.
+    """Run `use_case` on every named router, side by side; see `drive_fleet`."""
+    found: dict[str, Sequence[Found]] = {}
+
+    async def drive(fleet: Fleet, services: Services, routers: Sequence[Router]) -> None:
+        async def work(router: Router) -> Sequence[NodeResult]:
+            pairs = await use_case(services, router)
+            found[router.name] = [value for _, value in pairs if value is not None]
+            return [result for result, _ in pairs]
+
+        await fleet.run(routers, work)
+
+    finished = drive_fleet(settings, command, named, drive, redactor=redactor, drain=drain, store=store)
+    values = [value for router in finished.routers for value in found.get(router.name, ())]
+    return replace(finished, found=values)
+
+
+def drive_fleet(
+    settings: Settings,
+    command: str,
+    named: Targets,
+    drive: Drive,
+    *,
+    redactor: Redactor | None = None,
+    drain: Drain | None = None,
+    store: Store | None = None,
+) -> Finished[Any]:
+    """Have `drive` lead the named routers through its waves; UsageError, StoreError before anything was contacted.
 
     A use case that prints by itself brings the `redactor` that it prints through; one that has no end of its own
     brings the `drain` that ends it; one that writes to routers brings the `store` that it is recorded in.
     """
     inventory = inventory_for(settings)
-    routers = select_routers(
-        inventory,
-        patterns=named.patterns,
-        groups=named.groups,
-        everything=named.everything,
-        exclude=named.exclude,
-    )
+    routers = routers_named(inventory, named)
     redactor = redactor or set_up_logging(settings.verbose)
     redact = redactor.redact
-    run_id, started_s = uuid.uuid4().hex, time.time()
-    found: dict[str, Sequence[Found]] = {}
+    past = PastRun(uuid.uuid4().hex, command, time.time(), __version__)
     drain = drain or Drain()
-    run_ = PastRun(run_id, command, started_s, __version__)
-    recording = Recording(store, run_, redact=redact) if store else None
+    recording = Recording(store, past, redact=redact) if store else None
 
     async def run() -> Sequence[NodeResult]:
         if recording:
@@ -94,30 +125,19 @@ def over_fleet(
             async with services_for(
                 inventory, redactor=redactor, emit=emit, timeout_s=settings.timeout, store=store
             ) as services:
-
-                async def work(router: Router) -> Sequence[NodeResult]:
-                    pairs = await use_case(services, router)
-                    found[router.name] = [value for _, value in pairs if value is not None]
-                    return [result for result, _ in pairs]
-
-                results = await run_fleet(
-                    routers,
-                    work,
-                    emit=emit,
-                    parallel=settings.parallel,
-                    drain=drain,
-                    afterwards=partial(recording.follow, services, drain) if recording else None,
-                )
+                afterwards = partial(recording.follow, services, drain) if recording else None
+                async with Fleet(emit=emit, parallel=settings.parallel, drain=drain, afterwards=afterwards) as fleet:
+                    await drive(fleet, services, routers)
+        results = [result for router in routers for result in fleet.final.get(router.name, ())]
         if recording is None:
             return results
         code = _exit_code(results, was_interrupted=drain.requested)
         return await recording.finish(results, finished_s=time.time(), exit_code=code)
 
     results = run_interruptibly(run, drain)
-    values = [value for router in routers for value in found.get(router.name, ())]
     if drain.skipped:
         sys.stderr.write(f"not begun: {', '.join(drain.skipped)}\n")
-    return Finished(run_id, command, started_s, results, values, drain.requested, redact)
+    return Finished(past.run_id, command, past.started_s, routers, results, (), drain.requested, redact)
 
 
 def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:

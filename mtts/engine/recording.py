@@ -31,7 +31,8 @@ class Recording:
         self._store = store
         self._run = run
         self._redact = redact
-        self._waiting: list[NodeResult] = []
+        self._kept: set[str] = set()
+        """Routers whose last results are on record."""
         self._warning: Problem | None = None
         """What results say from the moment on in which the store failed."""
 
@@ -44,16 +45,18 @@ class Recording:
     ) -> Sequence[NodeResult]:
         """Record what was done to a router, and again with its settled sample, which a drain does not wait for."""
         if all(result.outcome in _UNTOUCHED and not result.samples for result in results):
-            self._waiting += results
+            self._kept.discard(router.name)
             return results
+        self._kept.add(router.name)
         kept = await self._keep(results)
         last = await settled(services, router, kept, is_stopped=lambda: drain.requested)
         return last if last is kept else await self._keep(last)
 
     async def finish(self, results: Sequence[NodeResult], *, finished_s: float, exit_code: int) -> Sequence[NodeResult]:
         """Record the rest and the end of the run; the results, with a warning where the store failed."""
-        waited = {(result.router, result.node): result for result in await self._keep(self._waiting)}
-        results = [waited.get((result.router, result.node), result) for result in results]
+        left = await self._keep([result for result in results if result.router not in self._kept])
+        warned = {(result.router, result.node): result for result in left}
+        results = [warned.get((result.router, result.node), result) for result in results]
         if self._warning is not None:
             return results
         try:

@@ -1,0 +1,45 @@
+"""`mtts update`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mtts.cli.options import Targets, settings_of, takes_targets
+from mtts.cli.rollout_options import takes_rollout
+from mtts.core.rollout import Rollout
+
+
+@takes_targets
+@takes_rollout
+def update(
+    context: typer.Context,
+    *,
+    named: Targets,
+    rollout: Rollout,
+    check: Annotated[bool, typer.Option("--check", help="Only tell what would be done; exit 3 if anything.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Install a release that is in quarantine, too.")] = False,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Follow the image to an older release, too.")
+    ] = False,
+) -> None:
+    """Swap containers whose own platform's image changed; made for cron, with -q."""
+    from mtts.cli.runner import conclude, drive_fleet  # noqa: PLC0415 - --help stays light
+    from mtts.cli.wiring import sole_writer, store_for  # noqa: PLC0415
+    from mtts.core.inventory import Router  # noqa: PLC0415
+    from mtts.engine.fleet import Fleet  # noqa: PLC0415
+    from mtts.engine.quarantine import Quarantine  # noqa: PLC0415
+    from mtts.engine.services import Services  # noqa: PLC0415
+    from mtts.engine.update import Update, UpdateOrder  # noqa: PLC0415
+    from mtts.report import lines  # noqa: PLC0415
+
+    settings = settings_of(context)
+    order = UpdateOrder(rollout, check=check, force=force, allow_downgrade=allow_downgrade)
+    with store_for(settings) if check else sole_writer(settings, "update") as store:
+
+        async def drive(fleet: Fleet, services: Services, routers: Sequence[Router]) -> None:
+            quarantine = await Quarantine.load(store, services.clock)
+            await Update(services, order, quarantine).run(fleet, routers)
+
+        finished = drive_fleet(settings, "update", named, drive, store=store)
+    conclude(settings, finished, lines.results(finished.results))
