@@ -33,6 +33,8 @@ _OUTCOME_STYLES = {
     "unknown": "red",
     "broken": "red",
 }
+_NAMED: Final = 3
+"""Of the nodes that share a problem: the table has them all."""
 _LEVEL_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 _SYMBOL_STYLES = {"+": "green", "~": "yellow", "-": "red", ">": "cyan"}
 
@@ -73,14 +75,18 @@ def results(found: Sequence[NodeResult]) -> Iterable[RenderableType]:
 
 
 def problems(found: Sequence[NodeResult]) -> Iterable[Text]:
-    """What is wrong, what is odd, and what to do, in the order of the routers."""
+    """What is wrong, what is odd, and what to do, in the order of the routers; what is the same for many, once."""
+    alike: dict[tuple[Problem | None, str, tuple[Problem, ...]], list[str]] = {}
     for result in found:
-        place = f"{result.router}/{result.node}"
-        if result.problem is not None:
-            yield from problem(result.problem, place=place, style="red")
-        if result.next_step and (result.problem is None or result.next_step != result.problem.hint):
-            yield Text(f"  next: {printable(result.next_step)}")
-        for warning in result.warnings:
+        said = (result.problem, result.next_step, result.warnings)
+        alike.setdefault(said, []).append(f"{result.router}/{result.node}")
+    for (wrong, next_step, warnings), places in alike.items():
+        place = ", ".join(places[:_NAMED]) + (f" and {len(places) - _NAMED} more" if len(places) > _NAMED else "")
+        if wrong is not None:
+            yield from problem(wrong, place=place, style="red")
+        if next_step and (wrong is None or next_step != wrong.hint):
+            yield Text(f"  next: {printable(next_step)}")
+        for warning in warnings:
             yield from problem(warning, place=place, style="yellow")
 
 

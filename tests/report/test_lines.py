@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console, RenderableType
 
+from mtts.core.errors import Problem
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.report import lines
 
@@ -54,3 +55,26 @@ def test_a_downtime_of_nothing_is_something() -> None:
 
 def test_no_results_are_a_table_without_rows() -> None:
     assert _cells([]) == [["ROUTER", "NODE", "OUTCOME"]]
+
+
+def test_what_is_wrong_with_many_nodes_alike_is_said_once() -> None:
+    refused = [
+        NodeResult(f"edge{number}", "tailscale", Outcome.REFUSED, problem=Problem("rollout-stopped", "left", "look"))
+        for number in range(5)
+    ]
+    broken = NodeResult("edge9", "tailscale", Outcome.BROKEN, problem=Problem("crash-loop", "it restarts"))
+
+    assert _text(lines.problems([broken, *refused])) == [
+        "edge9/tailscale: it restarts [crash-loop]",
+        "edge0/tailscale, edge1/tailscale, edge2/tailscale and 2 more: left [rollout-stopped]",
+        "  hint: look",
+    ]
+
+
+def test_two_nodes_with_the_same_problem_are_both_named() -> None:
+    both = [
+        NodeResult(name, "tailscale", Outcome.NO_OP, warnings=(Problem("version-untested", "RouterOS 7.99"),))
+        for name in ("edge1", "edge2")
+    ]
+
+    assert _text(lines.problems(both)) == ["edge1/tailscale, edge2/tailscale: RouterOS 7.99 [version-untested]"]
