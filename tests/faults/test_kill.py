@@ -36,6 +36,7 @@ async def deploy(inventory: Path, kill: LabRouter | None = None, *, after: int =
     """`mtts deploy --all` as a process; its exit code, -SIGKILL when the router killed it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mtts", "deploy", "--all", "-q", "-i", str(inventory),
+        "--state", str(inventory.parent / "state"),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
 
