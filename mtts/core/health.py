@@ -19,7 +19,7 @@ class Evidence(StrEnum):
     STATUS = "tailscale status"
     PROBE = "RouterOS health check"
     LOG = "container log"
-    RECORD = "running, and verified at its deploy"
+    RECORD = "running, verified before"
 
 
 @dataclass(frozen=True, slots=True)

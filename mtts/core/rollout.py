@@ -6,11 +6,10 @@ routers but their names and results. A router counts once, however many nodes it
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mtts.core.errors import Problem
-from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 
 FAILURES: Final = frozenset({Outcome.ROLLED_BACK, Outcome.BROKEN, Outcome.UNKNOWN})
@@ -129,9 +128,15 @@ def stopped_by(rollout: Rollout, total: int, results: Iterable[NodeResult]) -> S
     return Stopped(tuple(failed), budget) if len(failed) > budget else None
 
 
-def leave_out(router: Router, stopped: Stopped) -> tuple[NodeResult, ...]:
-    """The results of a router whose turn did not come."""
-    return tuple(NodeResult(router.name, node.name, Outcome.REFUSED, problem=stopped.problem) for node in router.nodes)
+def leave_out(found: Iterable[NodeResult], stopped: Stopped) -> list[NodeResult]:
+    """The results of a router whose turn did not come: what waited for a swap is refused, the rest as it was found."""
+    refused = {"outcome": Outcome.REFUSED, "problem": stopped.problem, "changes_pending": False}
+    return [
+        replace(result, to_version=result.from_version, to_digest=result.from_digest, **refused)
+        if result.changes_pending
+        else result
+        for result in found
+    ]
 
 
 def _proven(results: Sequence[NodeResult]) -> set[str]:

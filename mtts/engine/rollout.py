@@ -5,7 +5,7 @@ it is what runs at that moment: `--parallel` routers. Every router gets results,
 except those that a drain skips.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mtts.core.inventory import Router
@@ -14,15 +14,20 @@ from mtts.core.rollout import Finished, Rollout, Stopped, Wave, leave_out, next_
 from mtts.engine.fleet import Fleet, Work, contained
 
 
-async def roll_out(fleet: Fleet, routers: Sequence[Router], rollout: Rollout, work: Work) -> list[NodeResult]:
-    """The results of all routers in the order given; `work` swaps one of them."""
+async def roll_out(
+    fleet: Fleet, routers: Sequence[Router], rollout: Rollout, work: Work, *, found: Mapping[str, Sequence[NodeResult]]
+) -> list[NodeResult]:
+    """The results of all routers in the order given; `work` swaps one of them.
+
+    `found` holds what was found out about each by its name, which stays the result of those whose turn does not come.
+    """
     by_name = {router.name: router for router in routers}
     so_far: list[NodeResult] = []
 
     async def while_budget_lasts(router: Router) -> Sequence[NodeResult]:
         stopped = stopped_by(rollout, len(routers), so_far)
         if stopped is not None:
-            return leave_out(router, stopped)
+            return leave_out(found[router.name], stopped)
         results = await contained(router, work)
         so_far.extend(results)
         return results

@@ -65,7 +65,7 @@ class Update:
         outdated = {router for router, _ in self._waiting}
         if not self.order.check:
             waiting = [router for router in routers if router.name in outdated]
-            await roll_out(fleet, waiting, self.order.rollout, self._swap)
+            await roll_out(fleet, waiting, self.order.rollout, self._swap, found=self._surveyed)
 
     async def _survey(self, router: Router) -> Sequence[NodeResult]:
         found = await on_each_node(self.services, router, self._look)

@@ -67,11 +67,16 @@ def results(found: Sequence[NodeResult]) -> Iterable[RenderableType]:
     columns = {heading: [cell(result) for result in found] for heading, cell in _CELLS.items()}
     shown = {heading: cells for heading, cells in columns.items() if any(cells)}
     rows = [
-        (result.router, result.node, Text(str(result.outcome), style=_OUTCOME_STYLES[result.outcome]), *cells)
+        (result.router, result.node, _outcome(result), *cells)
         for result, *cells in zip(found, *([cell or "-" for cell in cells] for cells in shown.values()), strict=True)
     ]
     yield table(("ROUTER", "NODE", "OUTCOME", *shown), rows)
     yield from problems(found)
+
+
+def _outcome(result: NodeResult) -> Text:
+    due = ", a change is due" if result.changes_pending else ""
+    return Text(f"{result.outcome}{due}", style=_OUTCOME_STYLES[result.outcome])
 
 
 def problems(found: Sequence[NodeResult]) -> Iterable[Text]:

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtts.core.image import ImageRef
-from mtts.core.inventory import NodeSpec, Router
 from mtts.core.outcome import EXIT_ROLLOUT_STOPPED, NodeResult, Outcome, exit_code
 from mtts.core.rollout import (
     FAILURES,
@@ -22,7 +20,6 @@ from mtts.core.rollout import (
     parse_serial,
     waiting_after,
 )
-from mtts.core.secret import FromEnv
 
 UPDATED, BROKEN, KEPT_OLD = Outcome.UPDATED, Outcome.BROKEN, Outcome.KEPT_OLD
 
@@ -114,12 +111,12 @@ def test_routers_that_were_skipped_are_not_handed_out_again() -> None:
 
 
 def test_who_is_left_is_told_how_many_failed_and_how_many_may() -> None:
-    spec = NodeSpec("tailscale", ImageRef.parse("example.net/mtts"), "edge")
-    router = Router("r9", "192.0.2.9", "mtts", FromEnv("X"), nodes=(spec, replace(spec, name="second")))
-    left = leave_out(router, Stopped(("r0", "r1", "r2", "r3"), 3))
-    assert [(result.router, result.node, result.outcome) for result in left] == [
-        ("r9", "tailscale", Outcome.REFUSED),
-        ("r9", "second", Outcome.REFUSED),
+    waits = NodeResult("r9", "tailscale", Outcome.NO_OP, from_version="1", to_version="2", changes_pending=True)
+    current = NodeResult("r9", "second", Outcome.NO_OP, to_version="2")
+    left = leave_out([waits, current], Stopped(("r0", "r1", "r2", "r3"), 3))
+    assert [(result.node, result.outcome, result.to_version) for result in left] == [
+        ("tailscale", Outcome.REFUSED, "1"),
+        ("second", Outcome.NO_OP, "2"),
     ]
     problem = left[0].problem
     assert problem is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -44,8 +45,10 @@ class _Rig:
 
     async def run(self, routers: Sequence[Router], rollout: Rollout, *, parallel: int = 32) -> list[NodeResult]:
         events: list[Event] = []
+        waits = NodeResult("", "tailscale", Outcome.NO_OP, changes_pending=True)
+        found = {router.name: [replace(waits, router=router.name)] for router in routers}
         async with Fleet(emit=events.append, parallel=parallel, drain=self.drain) as fleet:
-            results = await roll_out(fleet, routers, rollout, self)
+            results = await roll_out(fleet, routers, rollout, self, found=found)
         self.final = dict(fleet.final)
         return results
 
