@@ -130,13 +130,18 @@ def stopped_by(rollout: Rollout, total: int, results: Iterable[NodeResult]) -> S
 
 def leave_out(found: Iterable[NodeResult], stopped: Stopped) -> list[NodeResult]:
     """The results of a router whose turn did not come: what waited for a swap is refused, the rest as it was found."""
-    refused = {"outcome": Outcome.REFUSED, "problem": stopped.problem, "changes_pending": False}
-    return [
-        replace(result, to_version=result.from_version, to_digest=result.from_digest, **refused)
-        if result.changes_pending
-        else result
-        for result in found
-    ]
+    return [_refused(result, stopped.problem) if result.changes_pending else result for result in found]
+
+
+def _refused(result: NodeResult, problem: Problem) -> NodeResult:
+    return replace(
+        result,
+        outcome=Outcome.REFUSED,
+        to_version=result.from_version,
+        to_digest=result.from_digest,
+        problem=problem,
+        changes_pending=False,
+    )
 
 
 def _proven(results: Sequence[NodeResult]) -> set[str]:
