@@ -11,6 +11,7 @@ from mtts import __version__
 from mtts.cli import (
     check,
     deploy,
+    flash_report,
     history,
     init,
     lab,
@@ -49,6 +50,7 @@ _COMMANDS: Final[Mapping[str, tuple[Callable[..., None], str]]] = {
     "update": (update.update, "Swap containers whose image changed; made for cron."),
     "rollback": (rollback.rollback, "Swap nodes back to the release that they ran before."),
     "status": (status.status, "Show how nodes stand, and what their image is now."),
+    "flash-report": (flash_report.flash_report, "Show what updates cost in flash, and what is left."),
     "history": (history.history, "Show what earlier runs did."),
     "login": (login.login, "Log nodes in that wait for a login."),
     "logs": (logs.logs, "Print the logs of nodes."),

@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 
 import typer
@@ -34,13 +34,14 @@ def settings_of(context: typer.Context) -> Settings:
     return context.find_root().ensure_object(Settings)
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """What a person wrote as a duration."""
     from mtts.core.values import parse_duration  # noqa: PLC0415 - not needed for --help
 
-    seconds = parse_duration(f"{text}s" if text.isdigit() else text)
-    if not seconds:
+    found = parse_duration(f"{text}s" if text.isdigit() else text)
+    if not found:
         raise typer.BadParameter(f"{text!r} is not a duration such as 90s or 15m")
-    return seconds
+    return found
 
 
 def _state(text: str) -> str:
@@ -66,7 +67,7 @@ _GLOBAL_OPTIONS: Final[dict[str, Any]] = {
     "no_color": _option(bool | None, "--no-color", text="No colours; so does $NO_COLOR."),
     "parallel": _option(int | None, "--parallel", min=1, metavar="N", text="Routers at a time (32)."),
     "timeout": _option(
-        float | None, "--timeout", parser=_seconds, metavar="DURATION", text="For all the work on one router."
+        float | None, "--timeout", parser=seconds, metavar="DURATION", text="For all the work on one router."
     ),
 }
 
@@ -127,6 +128,10 @@ class Targets:
     everything: bool
     groups: tuple[str, ...]
     exclude: tuple[str, ...]
+
+    def or_all(self) -> "Targets":
+        """The same, or every router where none is named."""
+        return self if self.patterns or self.groups else replace(self, everything=True)
 
 
 def _targets(

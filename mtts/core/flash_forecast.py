@@ -121,7 +121,7 @@ def _measured(change: NodeChange | None) -> int | None:
 
 def _lies_elsewhere(change: NodeChange | None, size_bytes: int) -> bool:
     """Whether the flash hardly noticed when a release was installed for the first time."""
-    if change is None or change.result.outcome != Outcome.DEPLOYED or change.result.from_digest is not None:
+    if change is None or not change.is_first:
         return False
     delta, last = change.delta_bytes, change.samples[-1]
     return delta is not None and last.moment is Moment.SETTLED and -delta * _ELSEWHERE < size_bytes

@@ -10,7 +10,7 @@ from mtts.core.errors import Problem
 from mtts.core.flash import FlashSample
 from mtts.core.flash_forecast import Forecast, forecast
 from mtts.core.flash_runs import RunCost, Sizes, run_costs
-from mtts.core.flash_warnings import flash_warnings
+from mtts.core.flash_warnings import budget_warning, flash_warnings
 from mtts.core.inventory import Router
 from mtts.core.ledger import KnownRelease, RecordedSample
 from mtts.core.wear import Wear, measure_wear
@@ -67,15 +67,26 @@ class FlashReport:
 
 
 def flash_histories(
-    routers: Sequence[Router], records: Iterable[RecordedSample], releases: Sequence[KnownRelease], *, now_s: float
+    routers: Sequence[Router],
+    records: Iterable[RecordedSample],
+    releases: Sequence[KnownRelease],
+    *,
+    now_s: float,
+    since_s: float | None = None,
 ) -> list[FlashHistory]:
-    """One history per router, in the order given; `records` and `releases` oldest first."""
+    """One history per router, in the order given; `records` and `releases` oldest first.
+
+    `since_s` is where the histories begin; older records serve the budget and the forecast.
+    """
     by_router: dict[str, list[RecordedSample]] = {router.name: [] for router in routers}
     for record in records:
         if record.sample.router in by_router:
             by_router[record.sample.router].append(record)
     sizes = {release.manifest_digest: release.extracted_bytes for release in releases}
-    return [_history(router, by_router[router.name], releases, sizes=sizes, now_s=now_s) for router in routers]
+    return [
+        _history(router, by_router[router.name], releases, sizes=sizes, now_s=now_s, since_s=since_s or 0.0)
+        for router in routers
+    ]
 
 
 def _history(
@@ -85,12 +96,18 @@ def _history(
     *,
     sizes: Sizes,
     now_s: float,
+    since_s: float,
 ) -> FlashHistory:
+    all_runs = run_costs(records, sizes)
+    runs = tuple(run for run in all_runs if run.before.taken_s >= since_s)
+    records = [record for record in records if record.sample.taken_s >= since_s]
     samples = _one_per_moment(records)
-    runs = run_costs(records, sizes)
     wear = measure_wear(samples)
-    last = samples[-1] if samples else None
-    expected = forecast(router, last, runs, releases)
+    expected = forecast(router, samples[-1] if samples else None, all_runs, releases)
+    warnings = [
+        *flash_warnings(router, samples, runs, expected),
+        *budget_warning(router, all_runs, now_s=now_s),
+    ]
     notes = [*wear.notes]
     unsettled = sum(not run.is_settled for run in runs)
     if unsettled:
@@ -102,7 +119,7 @@ def _history(
         runs=runs,
         wear=wear,
         forecast=expected,
-        warnings=tuple(flash_warnings(router, samples, runs, expected, now_s=now_s)),
+        warnings=tuple(warnings),
         notes=tuple(notes),
     )
 

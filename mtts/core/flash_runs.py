@@ -49,6 +49,11 @@ class NodeChange:
         return self.result.outcome in _KEPT_OLD
 
     @property
+    def is_first(self) -> bool:
+        """Whether it brought a node to a router that had none."""
+        return self.result.outcome == Outcome.DEPLOYED and self.result.from_digest is None
+
+    @property
     def wrote_release(self) -> bool:
         """Whether a release was written to a router that had one: what a budget counts."""
         staged = any(sample.moment is Moment.STAGED for sample in self.samples)
@@ -98,7 +103,10 @@ class RunCost:
 
 
 def run_costs(records: Iterable[RecordedSample], sizes: Sizes) -> tuple[RunCost, ...]:
-    """The runs on one router, oldest first; `records` likewise. Runs with fewer than two samples changed nothing."""
+    """The runs that changed something on one router, oldest first; `records` likewise.
+
+    A run without a sample from before and one after it changed nothing, or is not on record as a whole.
+    """
     runs: dict[str, dict[str, list[RecordedSample]]] = {}
     for record in records:
         if record.result is not None:
@@ -108,7 +116,7 @@ def run_costs(records: Iterable[RecordedSample], sizes: Sizes) -> tuple[RunCost,
 
 
 def _run_cost(nodes: Sequence[Sequence[RecordedSample]], sizes: Sizes) -> RunCost | None:
-    worked = sorted((records for records in nodes if len(records) > 1), key=lambda records: records[0].sample.taken_s)
+    worked = sorted((records for records in nodes if _is_whole(records)), key=lambda records: records[0].sample.taken_s)
     changes: list[NodeChange] = []
     for index, records in enumerate(worked):
         result = records[0].result
@@ -121,6 +129,10 @@ def _run_cost(nodes: Sequence[Sequence[RecordedSample]], sizes: Sizes) -> RunCos
     if not changes:
         return None
     return RunCost(worked[0][0].run, tuple(changes), changes[0].samples[0], changes[-1].samples[-1])
+
+
+def _is_whole(records: Sequence[RecordedSample]) -> bool:
+    return len(records) > 1 and records[0].sample.moment is Moment.BEFORE
 
 
 def _expected(result: PastResult, sizes: Sizes) -> int | None:

@@ -15,7 +15,7 @@ MONTH_S: Final = 30 * DAY_S
 
 
 def flash_warnings(
-    router: Router, samples: Sequence[FlashSample], runs: Sequence[RunCost], expected: Forecast, *, now_s: float
+    router: Router, samples: Sequence[FlashSample], runs: Sequence[RunCost], expected: Forecast
 ) -> Iterator[Problem]:
     """The worst first; `samples` and `runs` oldest first."""
     last = samples[-1] if samples else None
@@ -23,7 +23,18 @@ def flash_warnings(
         yield from _bad_blocks(last, samples)
         yield from _floor(router, last, expected)
     yield from _leak(router, runs)
-    yield from _budget(router, runs, now_s)
+
+
+def budget_warning(router: Router, runs: Sequence[RunCost], *, now_s: float) -> Iterator[Problem]:
+    """`runs` reach back a month at least."""
+    budget = router.flash.budget_per_month
+    written = sum(run.wrote_release and run.before.taken_s > now_s - MONTH_S for run in runs)
+    if budget is not None and written > budget:
+        yield Problem(
+            "flash-budget-exceeded",
+            f"{written} release{'' if written == 1 else 's'} written in the last 30 days; the budget is {budget}",
+            "update it less often, or raise `flash: {budget: …}` in the inventory",
+        )
 
 
 def _bad_blocks(last: FlashSample, samples: Sequence[FlashSample]) -> Iterator[Problem]:
@@ -65,21 +76,10 @@ def _leak(router: Router, runs: Sequence[RunCost]) -> Iterator[Problem]:
     which = f"{len(leaking)} of {_runs(len(judged))}" if leaking else f"{_runs(len(judged))} together"
     yield Problem(
         "flash-leak",
-        f"{which} left {bytes_lost / 1024:.1f} KiB less free than the sizes of their releases explain;"
+        f"{which} left {_amount(bytes_lost)} less free than the sizes of their releases explain;"
         f" the last on {_day(last.after.taken_s)}",
         f'look for what should not be there: /file/print where name~"mtts" on {router.name}',
     )
-
-
-def _budget(router: Router, runs: Sequence[RunCost], now_s: float) -> Iterator[Problem]:
-    budget = router.flash.budget_per_month
-    written = sum(run.wrote_release and run.before.taken_s > now_s - MONTH_S for run in runs)
-    if budget is not None and written > budget:
-        yield Problem(
-            "flash-budget-exceeded",
-            f"{written} releases were written in the last 30 days; the budget is {budget}",
-            "update it less often, or raise `flash: {budget: …}` in the inventory",
-        )
 
 
 def _runs(count: int) -> str:
@@ -88,3 +88,7 @@ def _runs(count: int) -> str:
 
 def _day(moment_s: float) -> str:
     return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
+
+
+def _amount(size_bytes: int) -> str:
+    return f"{size_bytes / MIB:.1f} MiB" if size_bytes >= MIB else f"{size_bytes / 1024:.1f} KiB"

@@ -13,6 +13,13 @@
   const minute = (time) => `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
   const count = (number) => (number >= 1e6 ? `${(number / 1e6).toFixed(1)} M` : number >= 1e4 ? `${Math.round(number / 1e3)} k` : `${number}`);
 
+  // Some seven ticks, each at the beginning of a day.
+  const dayTicks = (scale) => {
+    const length = 864e5, every = Math.max(1, Math.ceil((scale.max - scale.min) / length / 6)) * length;
+    scale.ticks = [];
+    for (let time = Math.ceil(scale.min / length) * length; time <= scale.max; time += every) scale.ticks.push({ value: time });
+  };
+
   // Ticks at round sizes: powers of two, not of ten.
   const roundStep = (span) => 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(span, 1) / 5)));
 
@@ -33,8 +40,14 @@
     if (router.free.length < 2) return null;
     const times = router.free.map(([time]) => time);
     const span = { min: times[0], max: times[times.length - 1] };
-    const amounts = router.free.map(([, free]) => free).concat(router.floor === null ? [] : [router.floor]);
-    const top = Math.max(...amounts), step = roundStep(top);
+    const amounts = router.free.map(([, free]) => free);
+    const lowest = Math.min(...amounts), highest = Math.max(...amounts);
+    // Where there is plenty of room, the trend matters; where there is little, how far it is from the floor.
+    const isNear = router.floor !== null && lowest < 3 * router.floor;
+    const room = Math.max(highest - lowest, 64 * KIB);
+    const low = isNear ? 0 : Math.max(0, lowest - room / 4);
+    const high = Math.max(highest + room / 4, isNear ? router.floor : 0);
+    const step = roundStep(high - low);
     const marker = router.runs.map((run) => ({ x: run.at, y: run.free, run }));
     const datasets = [
       {
@@ -44,10 +57,10 @@
       },
       {
         data: router.free.map(([x, y]) => ({ x, y })), borderColor: colour("blue"), borderWidth: 1.75,
-        pointRadius: 0, pointHitRadius: 6, fill: "start", backgroundColor: `${colour("blue")}1f`,
+        pointRadius: 0, pointHitRadius: 6, fill: isNear ? "start" : false, backgroundColor: `${colour("blue")}1f`,
       },
     ];
-    if (router.floor !== null) {
+    if (isNear) {
       datasets.push({
         data: [{ x: span.min, y: router.floor }, { x: span.max, y: router.floor }],
         borderColor: colour("warn"), borderDash: [5, 4], borderWidth: 1.25, pointRadius: 0, isFloor: true,
@@ -60,8 +73,8 @@
       options: {
         ...base,
         scales: {
-          x: axis({ type: "linear", ...span, grid: { display: false }, ticks: { callback: day, maxTicksLimit: 7 } }),
-          y: axis({ min: 0, max: Math.ceil(top * 1.05 / step) * step, ticks: { callback: size, stepSize: step } }),
+          x: axis({ type: "linear", ...span, grid: { display: false }, ticks: { callback: day }, afterBuildTicks: dayTicks }),
+          y: axis({ min: Math.floor(low / step) * step, max: Math.ceil(high / step) * step, ticks: { callback: size, stepSize: step } }),
         },
         plugins: {
           ...base.plugins,
@@ -81,8 +94,8 @@
   };
 
   const costChart = (router) => {
-    if (!router.runs.length) return null;
-    const runs = router.runs.slice(-20);
+    const runs = router.runs.filter((run) => !run.first).slice(-20);
+    if (!runs.length) return null;
     const all = runs.flatMap((run) => [run.used, run.expected ?? 0]);
     const low = Math.min(0, ...all), high = Math.max(0, ...all), step = roundStep(high - low);
     const base = common();
@@ -150,7 +163,7 @@
 
   const kinds = {
     free: [freeChart, "no history yet"],
-    cost: [costChart, "no run changed anything"],
+    cost: [costChart, "no update yet"],
     wear: [wearChart, "the router does not say"],
   };
   const routers = JSON.parse(document.getElementById("data").textContent);

@@ -105,7 +105,7 @@ def _chart(line: _Line) -> dict[str, Any]:
         "id": line.anchor,
         "free": [
             [round(sample.taken_s * 1000), sample.free_bytes]
-            for sample in _thinned(history.samples)
+            for sample in _thinned(words.resting(history))
             if sample.free_bytes is not None
         ],
         "floor": history.forecast.floor_bytes,
@@ -120,6 +120,7 @@ def _run(run: RunCost) -> dict[str, Any]:
         "free": run.after.free_bytes,
         "used": -(run.delta_bytes or 0),
         "expected": run.expected_bytes,
+        "first": run.expected_bytes is None and any(change.is_first for change in run.changes),
         "leak": run.is_leak,
         "what": f"{printable(run.run.command)}: {words.releases(run)}",
     }

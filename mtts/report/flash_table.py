@@ -1,9 +1,10 @@
 """The flash report for people at a terminal: a line per router, its trend, and what to look at."""
 
+import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from mtts.core.flash_history import FlashHistory, FlashReport
@@ -41,6 +42,15 @@ def flash_table(report: FlashReport, results: Sequence[NodeResult]) -> Iterable[
     yield from _notes(report.histories)
 
 
+def flash_text(report: FlashReport, results: Sequence[NodeResult]) -> str:
+    """The same without colour, for a file."""
+    text = io.StringIO()
+    console = Console(file=text, no_color=True, highlight=False, emoji=False, markup=False, width=240)
+    for renderable in flash_table(report, results):
+        console.print(renderable, soft_wrap=True)
+    return text.getvalue()
+
+
 def sparkline(figures: Sequence[int], *, total: int | None) -> str:
     """One character for each figure, the lowest bar for the least of them."""
     if not figures:
@@ -58,7 +68,7 @@ def _row(history: FlashHistory, report: FlashReport) -> Sequence[str | Text]:
         history.router,
         lines.size(last.free_bytes if last else None),
         lines.size(total),
-        sparkline(words.evenly(history.samples, _SPARK_WIDTH), total=total),
+        sparkline(words.evenly(words.resting(history), _SPARK_WIDTH), total=total),
         str(len(history.runs)),
         words.signed_size(history.runs[-1].delta_bytes) if history.runs else words.UNKNOWN,
         words.signed_size(history.total_delta_bytes),

@@ -85,6 +85,13 @@ def _release(before: str | None, after: str | None) -> str:
     return " → ".join(known) or UNKNOWN
 
 
+def resting(history: FlashHistory) -> list[FlashSample]:
+    """The samples but those in the middle of a run, while the next release lay beside the running one."""
+    passing = {sample for run in history.runs for change in run.changes for sample in change.samples}
+    ends = {sample for run in history.runs for sample in (run.before, run.after)}
+    return [sample for sample in history.samples if sample not in passing or sample in ends]
+
+
 def evenly(samples: Sequence[FlashSample], count: int) -> list[int]:
     """At most `count` figures of free bytes, evenly over the time; where none was taken, the one before goes on."""
     known = [(sample.taken_s, sample.free_bytes) for sample in samples if sample.free_bytes is not None]

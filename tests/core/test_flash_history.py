@@ -25,10 +25,12 @@ def history(
     releases: Iterable[KnownRelease] = SAME_SIZE,
     router: Router | None = None,
     now_day: float = 30,
+    since_day: float = 0,
 ) -> FlashHistory:
     flat = [record for each in records for record in ([each] if isinstance(each, RecordedSample) else each)]
     flat.sort(key=lambda record: record.sample.taken_s)
-    (made,) = flash_histories([router or a_router()], flat, list(releases), now_s=START_S + now_day * DAY_S)
+    now_s, since_s = START_S + now_day * DAY_S, START_S + since_day * DAY_S
+    (made,) = flash_histories([router or a_router()], flat, list(releases), now_s=now_s, since_s=since_s)
     return made
 
 
@@ -61,6 +63,17 @@ def test_a_run_costs_what_is_missing_once_all_is_written() -> None:
 
 def test_a_run_with_one_sample_changed_nothing() -> None:
     assert history(a_change(1, moments=(Moment.BEFORE,))).runs == ()
+
+
+def test_a_run_whose_beginning_is_not_on_record_is_left_out() -> None:
+    assert history(a_change(1, used=MIB)[1:]).runs == ()
+
+
+def test_a_history_begins_where_it_is_asked_to_and_with_whole_runs() -> None:
+    found = history(a_change(1), a_change(2), a_report(3), since_day=2 - 1e-9)
+    assert (len(found.runs), len(found.samples)) == (1, 5)
+    cut = history(a_change(1), a_change(2), a_report(3), since_day=2 + 1e-9)
+    assert (len(cut.runs), len(cut.samples)) == (0, 4)
 
 
 def test_what_a_router_did_not_say_has_no_cost() -> None:
@@ -226,8 +239,9 @@ def test_a_budget_counts_releases_written_in_the_last_thirty_days() -> None:
     router = a_router(flash=FlashPolicy(budget_per_month=2))
     old, *recent = [a_change(day) for day in (1, 35, 36, 37)]
     assert codes(history(old, *recent[:2], router=router, now_day=40)) == []
+    assert codes(history(*recent, router=router, now_day=40, since_day=36.5)) == ["flash-budget-exceeded"]
     (warning,) = history(old, *recent, router=router, now_day=40).warnings
-    assert warning.message == "3 releases were written in the last 30 days; the budget is 2"
+    assert warning.message == "3 releases written in the last 30 days; the budget is 2"
 
 
 def test_a_failed_update_counts_against_the_budget_once_it_was_staged() -> None:

@@ -27,22 +27,28 @@ def digest_of(version: str) -> Digest:
 
 def known_releases() -> list[KnownRelease]:
     return [
-        replace(a_known_release(f"{index:x}", size), version=VERSIONS[index], manifest_digest=digest_of(VERSIONS[index]))
+        replace(
+            a_known_release(f"{index:x}", size), version=VERSIONS[index], manifest_digest=digest_of(VERSIONS[index])
+        )
         for index, size in enumerate(SIZES)
     ]
 
 
-def fleet_report(count: int = 20, *, days: int = 90, reports_per_day: int = 1) -> FlashReport:
-    """`count` routers; the fourth leaks, the sixth is small, the eighth a CHR, the ninth silent, the last two new."""
+def fleet_report(count: int = 20, *, days: int = 90) -> FlashReport:
+    """`count` routers, each with its own story.
+
+    The second gets bad blocks, the third is over its budget, the fourth leaks, the fifth's counter wraps, the sixth is
+    small, the eighth is a CHR, the ninth silent, the last two are new.
+    """
     chance = random.Random(7)  # noqa: S311 - invented figures
     routers = [
-        a_router(name=f"branch-{index:02d}", flash=FlashPolicy(budget_per_month=4 if index != 3 else 1))
+        a_router(name=f"branch-{index:02d}", flash=FlashPolicy(budget_per_month=4 if index != 3 else 0))
         for index in range(1, count + 1)
     ]
     records: list[RecordedSample] = []
     for index, router in enumerate(routers, start=1):
         first_day = days - 1 if index > count - 2 else 0
-        records += _RouterStory(chance, router, index, first_day, days, reports_per_day).records()
+        records += _RouterStory(chance, router, index, first_day=first_day, days=days).records()
     records.sort(key=lambda record: record.sample.taken_s)
     now_s = START_S + days * DAY_S
     histories = flash_histories(routers, records, known_releases(), now_s=now_s)
@@ -50,12 +56,9 @@ def fleet_report(count: int = 20, *, days: int = 90, reports_per_day: int = 1) -
 
 
 class _RouterStory:
-    def __init__(
-        self, chance: random.Random, router: Router, index: int, first_day: int, days: int, reports_per_day: int
-    ) -> None:
+    def __init__(self, chance: random.Random, router: Router, index: int, *, first_day: int, days: int) -> None:
         self._chance, self._router, self._index, self._first_day = chance, router, index, first_day
         self._days = days - 3 if index == 9 else days
-        self._per_day = reports_per_day
         self._free = 15 * MIB if index == 6 else (64 + chance.randrange(40)) * MIB
         self._total = 32 * MIB if index == 6 else 128 * MIB
         self._sectors = 2**32 - 60_000 if index == 5 else chance.randrange(200_000, 900_000)
@@ -64,16 +67,15 @@ class _RouterStory:
 
     def records(self) -> Iterator[RecordedSample]:
         version: str | None = None
-        for tick in range(self._first_day * self._per_day, self._days * self._per_day):
-            day = tick / self._per_day
-            if day in UPDATE_DAYS and (self._index + tick) % 7:
-                following = VERSIONS[UPDATE_DAYS.index(int(day))]
+        for day in range(self._first_day, self._days):
+            if day in UPDATE_DAYS and (self._index + day) % 7:
+                following = VERSIONS[UPDATE_DAYS.index(day)]
                 yield from self._change(day, version, following)
                 version = following
-            self._sectors += round(self._idle * self._chance.uniform(0.5, 1.6) / self._per_day)
+            self._sectors += round(self._idle * self._chance.uniform(0.5, 1.6))
             self._free -= self._chance.choice((0, 0, 4096, -4096))
-            run = PastRun(f"report-{self._index}-{tick}", "flash-report", START_S + day * DAY_S, "0.1.0")
-            yield RecordedSample(run, "", self._sample(day + 0.5 / self._per_day, Moment.REPORT))
+            run = PastRun(f"report-{self._index}-{day}", "flash-report", START_S + day * DAY_S, "0.1.0")
+            yield RecordedSample(run, "", self._sample(day + 0.5, Moment.REPORT))
 
     def _change(self, day: float, before: str | None, after: str) -> Iterator[RecordedSample]:
         run = PastRun(f"run-{self._index}-{day}", "update" if before else "deploy", START_S + day * DAY_S, "0.1.0")
