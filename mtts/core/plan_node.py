@@ -52,6 +52,7 @@ from mtts.core.node_context import (
 )
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
+from mtts.core.slots import clearing, slots_of
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
 
@@ -89,15 +90,27 @@ def plan_node(
 
 
 def _plan(context: NodeContext, *, adopt: bool, refusals: list[Problem], warnings: list[Problem]) -> list[Change]:
+    """What an interrupted update left is settled first, then the one container that is the node is looked at."""
     facts, node = context.facts, context.node
-    mine = facts.containers_of(node.name)
-    if len(mine) > 1:
-        listed = ", ".join(row.label for row in mine)
-        refusals.append(
-            Problem("duplicate-node", f"several containers carry the tag of node {node.name}: {listed}", "remove one")
-        )
+    slots = slots_of(facts.containers, node.name)
+    if isinstance(slots, Problem):
+        refusals.append(slots)
         return []
-    container = mine[0] if mine else None
+    container, settling = slots.live, list(clearing(slots)) if slots.leftovers else []
+    if settling and container is not None:
+        container = replace(container, state=ContainerState.RUNNING)  # by then
+    return [*settling, *_plan_container(context, container, adopt=adopt, refusals=refusals, warnings=warnings)]
+
+
+def _plan_container(
+    context: NodeContext,
+    container: ContainerRow | None,
+    *,
+    adopt: bool,
+    refusals: list[Problem],
+    warnings: list[Problem],
+) -> list[Change]:
+    facts, node = context.facts, context.node
     if container is None:
         foreign = lookalikes(facts)
         if foreign:

@@ -44,17 +44,25 @@ def other_slot(root_dir: str) -> str:
 
 
 def clearing(slots: Slots) -> Iterator[Change]:
-    """Have the node's own container run again where it does not, then take away what an interrupted update left.
+    """Have the node's own container run again where it does not, then take away what an interrupted update left."""
+    yield from serving(slots)
+    yield from removals(slots.leftovers)
 
-    In this order, since a successor that nobody proved is still better than nothing at all (I1).
+
+def serving(slots: Slots, *, prove: bool = False, node_id: str | None = None) -> Iterator[Change]:
+    """Have the node's own container run and nothing else of the node; with `prove`, proven even where it is up.
+
+    With `node_id`, it must be that node of the tailnet.
     """
     for row in slots.leftovers:
-        label = f"container {row.label}"
         if row.is_up or row.state is ContainerState.STOPPING:
-            yield Stop(row.root_dir, label, "nobody proved it", disruptive=False)
-    if slots.live is not None and not slots.live.is_up:
-        yield from starting(slots.live, "it serves again")
-    yield from removals(slots.leftovers)
+            yield Stop(row.root_dir, f"container {row.label}", "nobody proved it", disruptive=False)
+    if slots.live is None:
+        return
+    if not slots.live.is_up:
+        yield from starting(slots.live, "it serves again", node_id=node_id)
+    elif prove:
+        yield _proving(slots.live, node_id)
 
 
 def removals(leftovers: Iterable[ContainerRow]) -> Iterator[Change]:
@@ -63,13 +71,18 @@ def removals(leftovers: Iterable[ContainerRow]) -> Iterator[Change]:
         yield Remove("/container", f"container {row.label}", "left by an update", {"root-dir": row.root_dir})
 
 
-def starting(live: ContainerRow, why: str) -> Iterator[Change]:
+def starting(live: ContainerRow, why: str, *, node_id: str | None = None) -> Iterator[Change]:
     """Start the node's container and prove it."""
     label = f"container {live.label}"
     if live.is_up or live.state is ContainerState.STOPPING:
         yield Stop(live.root_dir, label, "it does not serve", disruptive=False)
     yield Start(live.root_dir, label, why)
-    yield AwaitHealthy(live.root_dir, f"node {live.tag.node if live.tag else live.label}", "proves that it serves")
+    yield _proving(live, node_id)
+
+
+def _proving(live: ContainerRow, node_id: str | None) -> AwaitHealthy:
+    node = live.tag.node if live.tag else live.label
+    return AwaitHealthy(live.root_dir, f"node {node}", "proves that it serves", node_id)
 
 
 def _age(row: ContainerRow) -> int:

@@ -10,6 +10,7 @@ from mtts.core.plan import Plan
 from mtts.core.plan_node import plan_node
 from mtts.core.platforms import router_platform
 from mtts.core.preflight import Check, Level, check_node, check_version
+from mtts.core.slots import slots_of
 from mtts.engine.gather import gather_preconditions
 from mtts.engine.observe import NodeObserver
 from mtts.engine.services import NodeWork
@@ -66,10 +67,11 @@ async def resolve(work: NodeWork, facts: Facts) -> Release | Problem:
 
 async def with_health(work: NodeWork, observer: NodeObserver, facts: Facts) -> Facts:
     """The facts with one look at the node, when its container is up."""
-    up = [row for row in facts.containers_of(work.node.name) if row.is_up]
-    if len(up) != 1:
+    slots = slots_of(facts.containers, work.node.name)
+    live = None if isinstance(slots, Problem) else slots.live
+    if live is None or not live.is_up:
         return replace(facts, health=None)
-    return replace(facts, health=await observer.quick(up[0]))
+    return replace(facts, health=await observer.quick(live))
 
 
 def observer_for(work: NodeWork, facts: Facts) -> NodeObserver:
