@@ -34,7 +34,7 @@ from mtts.core.values import UNLIMITED, normalise_path
 
 STRATEGY: Final = "a/b"
 
-_COPIED: Final = (
+COPIED: Final = (
     "interface", "hostname", "domain-name", "dns", "hosts", "logging", "envlist", "envlists", "env", "mounts",
     "mountlists", "mount", "tmpfs", "devices", "user", "workdir", "stop-signal", "stop-time", "memory-high",
     "memory-max", "cpu-list", "shm-size", "check-certificate", "ignore-remote-image-change", "healthcheck-cmd",
@@ -111,6 +111,11 @@ def state_source(live: ContainerRow, mounts: tuple[Item, ...], dialect: Dialect)
     return None
 
 
+def node_id_of(node: NodeSpec, facts: Facts) -> str | None:
+    """Who the node must be in the tailnet after any restart; None where it was not seen, or is a new one each time."""
+    return None if node.ephemeral or facts.health is None else facts.health.node_id
+
+
 def state_not_mounted(router: str, live: ContainerRow) -> Problem:
     return Problem(
         "state-not-mounted",
@@ -128,7 +133,7 @@ def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, 
     props, alternatives = wanted.props, wanted.alternatives
     if live.tag is not None and live.tag.adopted:
         kept = ("remote-image", "root-dir", "start-on-boot", "comment", "name", *_COMMAND)
-        props = {prop: value for prop, value in props.items() if prop in kept} | _copied(live, _COPIED)
+        props = {prop: value for prop, value in props.items() if prop in kept} | _copied(live, COPIED)
         if not dialect.wants_explicit_command or isinstance(command_settings(release), Problem):
             props = {**props, **_copied(live, _COMMAND)}
         alternatives = ()
@@ -153,8 +158,7 @@ def _switch(node: NodeSpec, facts: Facts, live: ContainerRow, staged: Add) -> It
     root = staged.identity["root-dir"]
     yield Stop(live.root_dir, f"container {live.label}", "one veth serves one running container")
     yield Start(root, staged.label, "with the same state and the same veth")
-    node_id = facts.health.node_id if facts.health is not None else None
-    yield AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded", node_id)
+    yield AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded", node_id_of(node, facts))
 
 
 def _commit(node: NodeSpec, facts: Facts, live: ContainerRow, staged: Add, release: Release) -> Iterator[Change]:

@@ -49,6 +49,8 @@ class Leave:
     """Nothing is written, for this reason."""
 
     problem: Problem
+    is_lost: bool = False
+    """Nothing serves meanwhile, and no start would help."""
 
 
 Decision = Unchanged | Repair | Swap | Leave
@@ -86,7 +88,7 @@ def decide(live: ContainerRow | None, latest: Latest, policy: Policy, *, router:
     ailment = _ailment(live)
     is_lost = live.state is ContainerState.FAILED
     if latest.problem is not None:
-        return Leave(latest.problem) if ailment is None or is_lost else Repair(ailment)
+        return Leave(latest.problem, is_lost) if ailment is None or is_lost else Repair(ailment)
     current = _is_current(live, live.tag, latest, policy.known)
     if isinstance(current, Ask):
         return current
@@ -97,7 +99,7 @@ def decide(live: ContainerRow | None, latest: Latest, policy: Policy, *, router:
     against = _against(latest.release, live.tag, policy, router=router)
     if against is None:
         return Swap(latest.release, "its image is gone" if current else "the image changed")
-    return Leave(against) if ailment is None or is_lost else Repair(ailment)
+    return Leave(against, is_lost) if ailment is None or is_lost else Repair(ailment)
 
 
 def _unfit(live: ContainerRow | None, *, router: str, node: str) -> Problem | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mtts.core.errors import (
+    AuthRejectedError,
     DeadlineError,
     MttsError,
     Problem,
@@ -21,8 +22,8 @@ from mtts.core.facts import ContainerRow, Facts
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.image import Release
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan_update import STRATEGY, SwapPlan
-from mtts.core.slots import Slots, clearing, slots_of
+from mtts.core.plan_update import STRATEGY, SwapPlan, node_id_of
+from mtts.core.slots import Slots, removals, serving, slots_of
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
@@ -32,6 +33,8 @@ from mtts.engine.services import NodeWork
 
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Before each further attempt to reach a router that was lost in the middle of a swap."""
+
+_NO_WAY: Final = (SessionLostError, UnreachableError, AuthRejectedError)
 
 _UNHEALTHY: Final = frozenset({"start-failed", "not-healthy", "needs-login", "crash-loop", "identity-lost"})
 """What speaks against a release, where the old one does its work in the same place."""
@@ -43,7 +46,16 @@ class Swapped:
 
     result: NodeResult
     speaks_against_release: bool = False
-    """It was seen unhealthy, and its predecessor healthy after it (I19)."""
+    """It ran and did not serve, where its predecessor served (I19)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A node that has one container, or would have if the router let go of the others."""
+
+    live: ContainerRow
+    remaining: Problem | None = None
+    """Why something is still there that is not the node."""
 
 
 class SwapAttempt:
@@ -93,29 +105,41 @@ class SwapAttempt:
             return Swapped(replace(self._result(Outcome.REFUSED), problem=error.problem, next_step=error.problem.hint))
         self._work.tell(Kind.STEP, f"! {error.problem.message}")
         try:
-            standing = await self._clear(is_lost=isinstance(error, SessionLostError))
-        except (SessionLostError, UnreachableError):
+            cleared = await self._clear(is_lost=isinstance(error, SessionLostError))
+        except _NO_WAY:
             hint = f"the next run settles it: mtts update {self._work.router.name}"
             problem = replace(error.problem, hint=hint)
             return Swapped(replace(self._result(Outcome.UNKNOWN), problem=problem, next_step=hint))
         except MttsError as second:
             problem = replace(second.problem, message=f"{error.problem.message}; then {second.problem.message}")
-            return Swapped(replace(self._result(Outcome.BROKEN), problem=problem, next_step=problem.hint))
-        if standing.root_dir == self._planned.staged_root:  # it was recorded before the error: the swap was done
-            return Swapped(self._updated())
-        outcome = Outcome.ROLLED_BACK if self._has_switched else Outcome.KEPT_OLD
+            result = replace(self._result(Outcome.BROKEN), problem=problem, next_step=problem.hint)
+            return Swapped(result, speaks_against_release=self._is_to_blame(error, second))
+        left = () if cleared.remaining is None else (cleared.remaining,)
+        if cleared.live.root_dir == self._planned.staged_root:  # it was recorded before the error: the swap was done
+            return Swapped(self._updated(*left))
         tag = self._live.tag
         result = replace(
-            self._result(outcome),
+            self._result(Outcome.ROLLED_BACK if self._has_switched else Outcome.KEPT_OLD),
             to_version=tag.version if tag else None,
             to_digest=tag.platform if tag else None,
             problem=error.problem,
+            warnings=left,
             next_step=error.problem.hint or f"mtts logs {self._work.router.name}",
         )
-        is_bad = outcome is Outcome.ROLLED_BACK and error.problem.code in _UNHEALTHY
-        return Swapped(result, speaks_against_release=is_bad)
+        return Swapped(result, speaks_against_release=self._is_to_blame(error))
 
-    async def _clear(self, *, is_lost: bool) -> ContainerRow:
+    def _is_to_blame(self, error: MttsError, second: MttsError | None = None) -> bool:
+        """Whether `error` speaks against the release, even though its predecessor failed after it (`second`).
+
+        Where both do not come online although they run, it is rather the tailnet that is away.
+        """
+        if not self._has_switched or error.problem.code not in _UNHEALTHY:
+            return False
+        health = self._facts.health
+        was_healthy = health is None or health.is_healthy
+        return second is None or (was_healthy and error.problem.code != "not-healthy")
+
+    async def _clear(self, *, is_lost: bool) -> Cleared:
         """Over the session at hand, else over a new one, as often as patience lasts."""
         if not is_lost:
             try:
@@ -125,30 +149,31 @@ class SwapAttempt:
         for pause_s in _PAUSES_S:
             try:
                 return await self._clear_anew()
-            except (SessionLostError, UnreachableError):
+            except _NO_WAY:
                 await self._work.services.clock.sleep(pause_s)
         return await self._clear_anew()
 
-    async def _clear_anew(self) -> ContainerRow:
+    async def _clear_anew(self) -> Cleared:
         async with self._work.services.routers.session(self._work.router) as session:
             return await self._clear_over(replace(self._work, session=session))
 
-    async def _clear_over(self, work: NodeWork) -> ContainerRow:
-        standing = await clear(work, observer_for(work, self._facts))
+    async def _clear_over(self, work: NodeWork) -> Cleared:
+        observer, node_id = observer_for(work, self._facts), node_id_of(work.node, self._facts)
+        cleared = await clear(work, observer, prove=self._has_switched, node_id=node_id)
         await self._sample(work, Moment.COMMITTED)
-        return standing
+        return cleared
 
     async def _sample(self, work: NodeWork, moment: Moment) -> None:
         self._samples.append(await sample(work.services, work.session, work.router, moment))
 
-    def _updated(self) -> NodeResult:
+    def _updated(self, *warnings: Problem) -> NodeResult:
         return replace(
             self._result(Outcome.UPDATED),
             to_version=self._applier.recorded_version or self._release.version,
             to_digest=self._release.manifest_digest,
             downtime_s=self._applier.downtime_s,
             evidence=self._applier.evidence,
-            warnings=self._planned.plan.warnings,
+            warnings=(*self._planned.plan.warnings, *warnings),
         )
 
     def _result(self, outcome: Outcome) -> NodeResult:
@@ -164,17 +189,33 @@ class SwapAttempt:
         )
 
 
-async def clear(work: NodeWork, observer: NodeObserver) -> ContainerRow:
-    """Leave the node with the one container that is it, running; its row."""
-    await Applier(work, observer, None).apply_all(clearing(await standing(work)))
-    live = (await standing(work)).live
-    if live is None:
+async def clear(work: NodeWork, observer: NodeObserver, *, prove: bool = False, node_id: str | None = None) -> Cleared:
+    """Leave the node with the one container that is it, running; StepFailedError where that one does not serve.
+
+    What is not the node goes in either case: nothing would ever use it, and it takes flash.
+    """
+    slots = await standing(work)
+    if slots.live is None:
         raise StepFailedError(
             f"node {work.node.name} is not on {work.router.name} any more",
             code="not-deployed",
             hint=f"mtts deploy {work.router.name}",
         )
-    return live
+    applier = Applier(work, observer, None)
+    try:
+        await applier.apply_all(serving(slots, prove=prove, node_id=node_id))
+    except StepFailedError:
+        await _take_away(applier, slots)
+        raise
+    return Cleared(slots.live, await _take_away(applier, slots))
+
+
+async def _take_away(applier: Applier, slots: Slots) -> Problem | None:
+    try:
+        await applier.apply_all(removals(slots.leftovers))
+    except StepFailedError as error:
+        return error.problem
+    return None
 
 
 async def standing(work: NodeWork) -> Slots:

@@ -8,7 +8,7 @@ from mtts.core.dialect import Dialect
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan_update import plan_swap, state_not_mounted, state_source
+from mtts.core.plan_update import COPIED, plan_swap, state_not_mounted, state_source
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.values import parse_size
@@ -29,6 +29,8 @@ async def swap_node(
     """Swap `live` for `release`; refused, with nothing written, where a precondition is against it."""
     facts = await _prepared(work, facts, live, release)
     tag = live.tag
+    if tag is not None and tag.adopted:
+        live = await _with_all_settings(work, live)
     from_version = tag.version if tag else None
     if not work.node.ephemeral and not await _has_state(work, facts, live):
         problem = state_not_mounted(work.router.name, live)
@@ -48,12 +50,13 @@ async def _learn(quarantine: Quarantine, swapped: Swapped, release: Release, *, 
     result, digest = swapped.result, release.manifest_digest
     if result.outcome is Outcome.UPDATED:
         await quarantine.lift(digest)
-    elif result.problem is None:
-        return
-    elif is_same and result.outcome in (Outcome.BROKEN, Outcome.ROLLED_BACK):
-        await quarantine.add(digest, router=result.router, reason=f"pulled again in vain: {result.problem.message}")
-    elif swapped.speaks_against_release:
-        await quarantine.add(digest, router=None, reason=f"on {result.router}: {result.problem.message}")
+    elif swapped.speaks_against_release and result.problem is not None:
+        said = result.problem.message
+        if is_same:
+            await quarantine.add(digest, router=result.router, reason=f"pulled again in vain: {said}")
+        else:
+            router = result.router if result.outcome is Outcome.BROKEN else None
+            await quarantine.add(digest, router=router, reason=f"on {result.router}: {said}")
 
 
 async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:
@@ -67,8 +70,15 @@ async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: R
         clock=work.services.clock,
         slot=other_slot(live.root_dir),
     )
-    health = await observer_for(work, facts).status(live) if live.is_up else None
+    observer = observer_for(work, facts)
+    health = (await observer.status(live) or await observer.quick(live)) if live.is_up else None
     return replace(facts, resource=await _steady(work, facts.resource), health=health)
+
+
+async def _with_all_settings(work: NodeWork, live: ContainerRow) -> ContainerRow:
+    """The container with every setting that its successor inherits: somebody may have used any of them."""
+    rows = await work.session.print("/container", where=[{".id": live.id}], props=COPIED)
+    return replace(live, props={**live.props, **rows[0]}) if rows else live
 
 
 async def _steady(work: NodeWork, first: Resource) -> Resource:

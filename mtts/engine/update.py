@@ -19,7 +19,7 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollout import Rollout
-from mtts.core.slots import Slots, clearing, starting
+from mtts.core.slots import Slots, starting
 from mtts.core.update import Ask, Decision, Latest, Leave, Policy, Repair, Swap, Unchanged, decide
 from mtts.engine.apply import Applier
 from mtts.engine.execute import result_of
@@ -30,7 +30,7 @@ from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.rollout import roll_out
 from mtts.engine.services import NodeWork, Services
-from mtts.engine.swap import standing
+from mtts.engine.swap import clear, standing
 from mtts.engine.swap_node import swap_node
 
 _DAMAGED: Final = frozenset({"start-failed", "crash-loop"})
@@ -87,12 +87,15 @@ class Update:
     async def _settle(self, work: NodeWork, slots: Slots) -> Problem:
         """Undo or finish what an interrupted update left; what cannot be, the decision and the swap deal with."""
         listed = ", ".join(row.label for row in slots.leftovers)
+        resource = await gather_resource(work.session, work.router)
         try:
-            await self._apply(work, clearing(slots))
+            remaining = (await clear(work, NodeObserver(work.session, Dialect(resource.version)))).remaining
         except StepFailedError as error:
-            work.tell(Kind.STEP, f"! {error.problem.message}")
-            return Problem("leftover-removed", f"{listed} is still there: {error.problem.message}", error.problem.hint)
-        return Problem("leftover-removed", f"{listed} was left by an update that was interrupted, and is gone now")
+            remaining = error.problem
+        if remaining is None:
+            return Problem("leftover-removed", f"{listed} was left by an update that was interrupted, and is gone now")
+        work.tell(Kind.STEP, f"! {remaining.message}")
+        return replace(remaining, message=f"{listed} was left by an update that was interrupted: {remaining.message}")
 
     async def _decide(self, work: NodeWork, live: ContainerRow | None, facts: Facts | None = None) -> Decision:
         """Ask for what the decision needs to know, cheapest first."""
@@ -127,8 +130,9 @@ class Update:
     async def _follow(self, work: NodeWork, live: ContainerRow | None, decision: Decision) -> NodeResult:
         """What a decision comes to without a swap; a swap waits for its turn in the rollout."""
         match decision:
-            case Leave(problem):
-                return replace(_found(work, live), outcome=Outcome.REFUSED, problem=problem, next_step=problem.hint)
+            case Leave(problem, is_lost):
+                outcome = Outcome.BROKEN if is_lost else Outcome.REFUSED
+                return replace(_found(work, live), outcome=outcome, problem=problem, next_step=problem.hint)
             case Unchanged():
                 return _found(work, live)
             case Repair(why):
