@@ -26,6 +26,11 @@ class Board:
     cpu_count: int = 4
     ethernet: int = 5
 
+    @property
+    def is_virtual(self) -> bool:
+        """A CHR: its disk is the host's, so that it knows neither its wear nor its bad blocks."""
+        return self.name == "CHR"
+
 
 BOARDS: dict[str, Board] = {
     board.name: board

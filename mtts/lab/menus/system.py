@@ -11,6 +11,7 @@ from mtts.lab.table import Singleton, Table, TableSpec, value_of
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
+    from mtts.lab.storage import Storage
 
 CHANNEL = "stable"
 BUILD_TIME = "2026-06-01 09:00:00"
@@ -68,12 +69,15 @@ class Resource(Menu):
             "free-hdd-space": str(storage.reported_free_bytes),
             "total-hdd-space": str(storage.flash.total_bytes),
             "write-sect-since-reboot": str(storage.sectors_since_reboot),
-            "write-sect-total": str(storage.sectors_total),
-            "bad-blocks": str(storage.bad_blocks_percent),
+            **({} if board.is_virtual else _flash_health(storage)),
             "architecture-name": board.architecture,
             "board-name": board.name,
             "platform": "MikroTik",
         }
+
+
+def _flash_health(storage: Storage) -> dict[str, str]:
+    return {"write-sect-total": str(storage.sectors_total), "bad-blocks": str(storage.bad_blocks_percent)}
 
 
 class Clock(Singleton):
