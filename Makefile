@@ -38,7 +38,7 @@ format: $(STAMP)  ## repair what ruff can repair
 	$(BIN)/ruff format
 
 bench: $(STAMP)  ## measure, side by side with what each figure is compared to (see bench/README.md)
-	@set -e; for script in bench/*.py; do $(BIN)/python "$$script"; done
+	@set -e; for script in bench/*.py; do $(BIN)/python -m "bench.$$(basename "$$script" .py)"; done
 
 # dev.txt holds everything, extras too, so that mypy sees their types; runtime.txt is resolved under it, so the two agree.
 # LOCK_ARGS=--upgrade takes newer releases.
