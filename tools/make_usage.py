@@ -18,7 +18,7 @@ import click
 import typer
 
 PAGE = Path(__file__).parent.parent / "docs" / "USAGE.md"
-MARKER = re.compile(r"<!-- help: (?P<command>[a-z ]+) -->\n```\n(?P<text>.*?)```\n", re.DOTALL)
+MARKER = re.compile(r"<!-- help: (?P<command>[a-z]+(?:[ -][a-z]+)*) -->\n```\n(?P<text>.*?)```\n", re.DOTALL)
 FIXED = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 
