@@ -67,13 +67,14 @@ class Recording:
 
     async def _keep(self, results: Sequence[NodeResult]) -> Sequence[NodeResult]:
         """The same results once they are recorded; a store that failed once is not waited for again in this run."""
-        if self._warning is None:
+        if self._warning is not None:
+            return self._with_warning(self._warning, results)
+        if results:
             try:
                 await self._store.record(self._run.run_id, [self._without_secrets(result) for result in results])
             except StoreError as error:
                 return self._warned(error, results)
-            return results
-        return self._with_warning(self._warning, results)
+        return results
 
     def _warned(self, error: StoreError, results: Sequence[NodeResult]) -> Sequence[NodeResult]:
         _LOG.debug("the store failed in mid-run", exc_info=error)
