@@ -21,7 +21,7 @@ from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.image import Release
-from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.outcome import NodeResult, Outcome, settle
 from mtts.core.plan_update import STRATEGY, SwapPlan, node_id_of
 from mtts.core.slots import Slots, removals, serving, slots_of
 from mtts.engine.apply import Applier
@@ -102,7 +102,8 @@ class SwapAttempt:
     async def _restore(self, error: MttsError) -> Swapped:
         """How the node stands once everything was done that can be done after `error`."""
         if not self._work.mark.wrote:
-            return Swapped(replace(self._result(Outcome.REFUSED), problem=error.problem, next_step=error.problem.hint))
+            untouched = self._result(settle(error, wrote=False, serving=True))
+            return Swapped(replace(untouched, problem=error.problem, next_step=error.problem.hint))
         self._work.tell(Kind.STEP, f"! {error.problem.message}")
         try:
             cleared = await self._clear(is_lost=isinstance(error, SessionLostError))

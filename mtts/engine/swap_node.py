@@ -22,6 +22,9 @@ from mtts.engine.swap import SwapAttempt, Swapped
 _STEADY_LOOKS: Final = 5
 """After so many samples that differ, the smallest one counts: something else writes to the flash all the time."""
 
+_IDENTITY_GONE: Final = frozenset({"needs-login", "identity-lost"})
+"""How a node stands whose state a release destroyed: it would do so anywhere."""
+
 
 async def swap_node(
     work: NodeWork, *, facts: Facts, slots: Slots, live: ContainerRow, release: Release, quarantine: Quarantine
@@ -55,7 +58,8 @@ async def _learn(quarantine: Quarantine, swapped: Swapped, release: Release, *, 
         if is_same:
             await quarantine.add(digest, router=result.router, reason=f"pulled again in vain: {said}")
         else:
-            router = result.router if result.outcome is Outcome.BROKEN else None
+            is_local = result.outcome is Outcome.BROKEN and result.problem.code not in _IDENTITY_GONE
+            router = result.router if is_local else None
             await quarantine.add(digest, router=router, reason=f"on {result.router}: {said}")
 
 

@@ -1,0 +1,155 @@
+"""Which container is the node: what is recorded wins, and of two records the one that is up."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtts.core.changes import AwaitHealthy, Change, Remove, Start, Stop
+from mtts.core.errors import Problem
+from mtts.core.facts import ContainerRow
+from mtts.core.slots import Slots, clearing, other_slot, removals, serving, slots_of, starting
+from tests.core.examples import a_container, digest
+
+RECORD = f"mtts:tailscale v=1.90.1 platform={digest('2')}"
+UNPROVEN = "mtts:tailscale"
+
+
+def _row(number: int, comment: str, state: str = "running") -> ContainerRow:
+    row = {"running": "false", state: "true", ".id": f"*{number:X}", "comment": comment}
+    return a_container(**row, name=f"c{number}", root_dir=f"/mtts/root/tailscale/{'ab'[number % 2]}{number}")
+
+
+def _found(rows: Sequence[ContainerRow]) -> Slots:
+    slots = slots_of(rows, "tailscale")
+    assert isinstance(slots, Slots)
+    return slots
+
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from([RECORD, UNPROVEN, "mtts:tailscale adopted", "mtts:web v=1", "made on a Sunday", ""]),
+        st.sampled_from(["running", "stopped", "starting", "stopping", "deleting", "download/extract failed"]),
+    ),
+    max_size=5,
+).map(lambda found: [_row(number, *kind) for number, kind in enumerate(found, 1)])
+
+
+@given(rows)
+def test_one_at_most_is_the_node_and_all_that_is_ours_is_accounted_for(containers: list[ContainerRow]) -> None:
+    slots = slots_of(containers, "tailscale")
+    mine = [row for row in containers if row.tag is not None and row.tag.node == "tailscale"]
+    recorded = [row for row in mine if row.tag is not None and row.tag.is_recorded]
+
+    if isinstance(slots, Problem):
+        assert slots.code == "duplicate-node"
+        assert len(mine) > 1
+        assert recorded == []
+        return
+    assert sorted([*slots.leftovers, *([slots.live] if slots.live else [])], key=str) == sorted(mine, key=str)
+    if recorded:
+        assert slots.live in recorded, "a record loses to none"
+    if any(row.is_up for row in recorded):
+        assert slots.live is not None
+        assert slots.live.is_up, "of those recorded, one that is up serves"
+
+
+@given(rows)
+def test_clearing_touches_what_is_ours_alone_and_never_the_one_that_serves(containers: list[ContainerRow]) -> None:
+    slots = slots_of(containers, "tailscale")
+    if isinstance(slots, Problem):
+        return
+    changes = list(clearing(slots))
+    touched = {_root(change) for change in changes}
+    assert touched <= {row.root_dir for row in containers if row.tag is not None and row.tag.node == "tailscale"}
+    live_root = slots.live.root_dir if slots.live else None
+    assert {_root(change) for change in changes if isinstance(change, Remove)} == {
+        row.root_dir for row in slots.leftovers
+    }
+    if slots.live is not None and slots.live.is_up:
+        assert live_root not in touched
+    starts = [change for change in changes if isinstance(change, Start)]
+    assert all(_root(start) == live_root for start in starts), "nothing unproven is ever started"
+    for start in starts:
+        earlier = changes[: changes.index(start)]
+        for row in slots.leftovers:
+            if row.is_up:
+                assert any(isinstance(change, Stop) and change.root_dir == row.root_dir for change in earlier), "I5"
+
+
+def _root(change: Change) -> str:
+    return change.identity["root-dir"] if isinstance(change, Remove) else getattr(change, "root_dir", "")
+
+
+def test_of_two_records_that_are_both_down_the_one_added_last_is_the_node() -> None:
+    slots = _found([_row(0x9, RECORD, "stopped"), _row(0x10, RECORD, "stopped")])
+    assert slots.live is not None
+    assert slots.live.id == "*10", "ids are hexadecimal"
+
+
+def test_a_single_container_without_a_record_is_the_node() -> None:
+    slots = _found([_row(1, UNPROVEN)])
+    assert slots.live is not None
+    assert slots.leftovers == ()
+
+
+def test_several_without_a_record_are_named() -> None:
+    problem = slots_of([_row(1, UNPROVEN), _row(2, UNPROVEN)], "tailscale")
+    assert isinstance(problem, Problem)
+    assert "c1, c2" in problem.message
+
+
+def test_no_container_is_no_node() -> None:
+    assert slots_of([_row(1, "mtts:web v=1")], "tailscale") == Slots(None)
+
+
+@pytest.mark.parametrize(
+    ("root_dir", "other"),
+    [
+        ("mtts/root/tailscale/a", "b"),
+        ("mtts/root/tailscale/b", "a"),
+        ("flash/mtts/root/tailscale/a", "b"),
+        ("usb1/mtts/root/web/b", "a"),
+        ("tailscale-root", "a"),
+        ("containers/a", "a"),
+        ("", "a"),
+    ],
+)
+def test_the_other_slot_is_the_one_that_is_free(root_dir: str, other: str) -> None:
+    assert other_slot(root_dir) == other
+
+
+def test_a_node_that_is_down_is_started_after_its_successor_was_stopped_and_before_that_is_removed() -> None:
+    old, new = _row(1, RECORD, "stopped"), _row(2, UNPROVEN)
+    kinds = [(type(change), _root(change)) for change in clearing(_found([old, new]))]
+    assert kinds == [
+        (Stop, new.root_dir),
+        (Start, old.root_dir),
+        (AwaitHealthy, old.root_dir),
+        (Remove, new.root_dir),
+    ]
+
+
+def test_what_is_up_is_proven_only_when_it_is_in_doubt() -> None:
+    slots = _found([_row(1, RECORD)])
+    assert list(serving(slots)) == []
+    (change,) = serving(slots, prove=True, node_id="n1")
+    assert isinstance(change, AwaitHealthy)
+    assert change.node_id == "n1"
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds"),
+    [
+        ("running", [Stop, Start, AwaitHealthy]),
+        ("stopping", [Stop, Start, AwaitHealthy]),
+        ("stopped", [Start, AwaitHealthy]),
+    ],
+)
+def test_a_start_begins_with_a_stop_where_something_is_left_to_stop(state: str, kinds: list[type]) -> None:
+    assert [type(change) for change in starting(_row(1, RECORD, state), "why")] == kinds
+
+
+def test_nothing_is_removed_where_nothing_is_left() -> None:
+    assert list(removals(())) == []
