@@ -7,7 +7,7 @@
     const units = ["B", "KiB", "MiB", "GiB"];
     let amount = bytes, unit = 0;
     while (Math.abs(amount) >= KIB && unit < units.length - 1) { amount /= KIB; unit += 1; }
-    return `${unit && amount ? amount.toFixed(Math.abs(amount) >= 100 ? 0 : 1) : Math.round(amount)} ${units[unit]}`;
+    return `${Number(amount.toFixed(unit ? 2 : 0))} ${units[unit]}`;
   };
   const day = (time) => new Date(time).toISOString().slice(5, 10);
   const minute = (time) => `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
@@ -21,7 +21,7 @@
   };
 
   // Ticks at round sizes: powers of two, not of ten.
-  const roundStep = (span) => 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(span, 1) / 5)));
+  const roundStep = (span) => 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(span, 1) / 4)));
 
   const common = () => ({
     animation: false,
@@ -40,7 +40,10 @@
     if (router.free.length < 2) return null;
     const times = router.free.map(([time]) => time);
     const span = { min: times[0], max: times[times.length - 1] };
-    const amounts = router.free.map(([, free]) => free);
+    // What the first deploy took would hide everything that came later.
+    const first = router.runs.filter((run) => run.first).map((run) => run.at).pop() ?? span.min;
+    const later = router.free.filter(([time]) => time >= first);
+    const amounts = (later.length > 1 ? later : router.free).map(([, free]) => free);
     const lowest = Math.min(...amounts), highest = Math.max(...amounts);
     // Where there is plenty of room, the trend matters; where there is little, how far it is from the floor.
     const isNear = router.floor !== null && lowest < 3 * router.floor;
