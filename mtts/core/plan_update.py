@@ -13,7 +13,6 @@ from typing import Final
 from mtts.core.changes import Add, AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop
 from mtts.core.desired import (
     STATE_DIR,
-    command_settings,
     committed_settings,
     container_object,
     scratch_objects,
@@ -134,8 +133,9 @@ def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, 
     if live.tag is not None and live.tag.adopted:
         kept = ("remote-image", "root-dir", "start-on-boot", "comment", "name", *_COMMAND)
         props = {prop: value for prop, value in props.items() if prop in kept} | _copied(live, COPIED)
-        if not dialect.wants_explicit_command or isinstance(command_settings(release), Problem):
-            props = {**props, **_copied(live, _COMMAND)}
+        command = _copied(live, _COMMAND)
+        if command:  # somebody's own, or what RouterOS 7.22 and newer had to be told
+            props = {prop: value for prop, value in props.items() if prop not in _COMMAND} | command
         alternatives = ()
     why = "the next release, beside the running one"
     return Add(wanted.path, wanted.label, why, wanted.identity, props, alternatives)
