@@ -84,18 +84,23 @@ def _staged_bytes(router: Router, runs: Sequence[RunCost], releases: Sequence[Kn
     """For the node that needs most: one is updated after the other."""
     if router.storage != AUTO and not router.storage.strip("/").startswith("flash"):
         return 0
-    latest = {change.result.node: change for run in runs for change in run.changes}
-    needed = [_staged_for(node, latest.get(node.name), releases) for node in router.nodes]
+    needed = [
+        _staged_for(
+            node, [change for run in runs for change in run.changes if change.result.node == node.name], releases
+        )
+        for node in router.nodes
+    ]
     known = [size for size in needed if size is not None]
     return max(known) if known and len(known) == len(needed) else None
 
 
-def _staged_for(node: NodeSpec, change: NodeChange | None, releases: Sequence[KnownRelease]) -> int | None:
-    running = change.running if change else None
-    size = _next_size(node, running, releases)
+def _staged_for(node: NodeSpec, changes: Sequence[NodeChange], releases: Sequence[KnownRelease]) -> int | None:
+    last = changes[-1] if changes else None
+    size = _next_size(node, last.running if last else None, releases)
     if size is None:
-        return _measured(change)
-    return 0 if _lies_elsewhere(change, size) else staging_peak_bytes(size)
+        return _measured(last)
+    first = next((change for change in reversed(changes) if change.is_first), None)
+    return 0 if first is not None and _lies_elsewhere(first, size) else staging_peak_bytes(size)
 
 
 def _next_size(node: NodeSpec, running: Digest | None, releases: Sequence[KnownRelease]) -> int | None:
@@ -119,9 +124,7 @@ def _measured(change: NodeChange | None) -> int | None:
     return None if before is None or staged is None or staged >= before else staging_peak_bytes(before - staged)
 
 
-def _lies_elsewhere(change: NodeChange | None, size_bytes: int) -> bool:
-    """Whether the flash hardly noticed when a release was installed for the first time."""
-    if change is None or not change.is_first:
-        return False
-    delta, last = change.delta_bytes, change.samples[-1]
+def _lies_elsewhere(first: NodeChange, size_bytes: int) -> bool:
+    """Whether the flash hardly noticed when the node came to the router."""
+    delta, last = first.delta_bytes, first.samples[-1]
     return delta is not None and last.moment is Moment.SETTLED and -delta * _ELSEWHERE < size_bytes

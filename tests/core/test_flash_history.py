@@ -180,6 +180,9 @@ def test_a_node_on_another_disk_needs_no_room_on_the_flash() -> None:
     assert (on_usb.forecast.staged_bytes, codes(on_usb)) == (0, [])
     deployed = a_change(1, before=2 * MIB, used=8 * KIB, outcome="deployed", from_digest=None)
     assert history(deployed).forecast.staged_bytes == 0
+    assert history(deployed, a_change(2, before=2 * MIB)).forecast.staged_bytes == 0
+    on_flash = a_change(1, used=9 * MIB, outcome="deployed", from_digest=None)
+    assert history(on_flash, a_change(2)).forecast.staged_bytes == staging_peak_bytes(9 * MIB)
 
 
 @pytest.mark.parametrize(
