@@ -136,10 +136,10 @@ class Applier:
                 await self._record(change)
 
     async def _add(self, change: Add) -> None:
-        present = await self._find(change.path, change.identity)
+        present = await self._find(change.path, change.identity, also=change.props)
         if present is None:
             id_ = await self._send_add(change)
-            present = await self._find(change.path, {".id": id_} if id_ else change.identity)
+            present = await self._find(change.path, {".id": id_} if id_ else change.identity, also=change.props)
             if change.path == "/container":
                 self._pulled.add(change.props["root-dir"])
         self._read_back(change.label, change.props, present)
@@ -341,9 +341,9 @@ class Applier:
             raise StepFailedError(f"{label} is gone", code="changed-underway", hint="run the command again")
         return container
 
-    async def _find(self, path: str, identity: Mapping[str, str]) -> Row | None:
+    async def _find(self, path: str, identity: Mapping[str, str], *, also: Iterable[str] = ()) -> Row | None:
         if path == "/container":
-            found: Sequence[Row] = [row.props for row in await gather_containers(self._session)]
+            found: Sequence[Row] = [row.props for row in await gather_containers(self._session, also=also)]
         else:
             found = await self._session.print(path, where=[identity] if identity else ())
         return next((row for row in found if _is(row, identity)), None)

@@ -100,9 +100,10 @@ async def gather_resource(session: RouterSession, router: Router) -> Resource:
         ) from error
 
 
-async def gather_containers(session: RouterSession) -> tuple[ContainerRow, ...]:
-    """/container alone."""
-    return tuple(rows.container_row(row) for row in await session.print("/container", props=_CONTAINER_PROPS))
+async def gather_containers(session: RouterSession, *, also: Iterable[str] = ()) -> tuple[ContainerRow, ...]:
+    """/container alone, with settings besides those that mtts itself makes use of."""
+    props = tuple(dict.fromkeys((*_CONTAINER_PROPS, *also)))
+    return tuple(rows.container_row(row) for row in await session.print("/container", props=props))
 
 
 async def gather_preconditions(

@@ -13,7 +13,7 @@ from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.values import parse_size
 from mtts.engine.execute import result_of
-from mtts.engine.gather import gather_preconditions, gather_resource, read_file
+from mtts.engine.gather import gather_containers, gather_preconditions, gather_resource, read_file
 from mtts.engine.planning import observer_for
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
@@ -81,8 +81,9 @@ async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: R
 
 async def _with_all_settings(work: NodeWork, live: ContainerRow) -> ContainerRow:
     """The container with every setting that its successor inherits: somebody may have used any of them."""
-    rows = await work.session.print("/container", where=[{".id": live.id}], props=COPIED)
-    return replace(live, props={**live.props, **rows[0]}) if rows else live
+    rows = await gather_containers(work.session, also=COPIED)
+    props = next((row.props for row in rows if row.id == live.id), live.props)
+    return replace(live, props=props)
 
 
 async def _steady(work: NodeWork, first: Resource) -> Resource:
