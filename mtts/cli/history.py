@@ -1,6 +1,5 @@
 """`mtts history`."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -28,8 +27,7 @@ def history(
 
     settings, started_s = settings_of(context), time.time()
     redactor = set_up_logging(settings.verbose)
-    is_unnamed = not (named.patterns or named.groups or named.everything)
-    routers = routers_named(inventory_for(settings), replace(named, everything=True) if is_unnamed else named)
+    routers = routers_named(inventory_for(settings), named.or_all())
     names = [router.name for router in routers]
     with store_for(settings) as store:
 

@@ -17,9 +17,9 @@ def plan(
     out: Annotated[Path | None, typer.Option("--out", help="Write the plan to a file for deploy --plan.")] = None,
 ) -> None:
     """Show what a deploy would change, with the RouterOS command of each change; writes nothing to a router."""
+    from mtts.adapters.whole_file import write_whole  # noqa: PLC0415
     from mtts.cli.runner import conclude, over_fleet  # noqa: PLC0415 - --help stays light
     from mtts.core import plan_file  # noqa: PLC0415
-    from mtts.core.errors import UsageError  # noqa: PLC0415
     from mtts.engine.inspect import plan_router  # noqa: PLC0415
     from mtts.report import lines  # noqa: PLC0415
 
@@ -32,10 +32,7 @@ def plan(
     )
     plans = finished.found
     if out is not None:
-        try:
-            out.write_text(plan_file.dumps(plans), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{out} cannot be written: {error.strerror}", code="plan-file-invalid") from error
+        write_whole(out, plan_file.dumps(plans))
     shown = [renderable for plan in plans for renderable in lines.plan(plan)]
     planned = {plan.router for plan in plans}
     unplanned = [result for result in finished.results if result.router not in planned]

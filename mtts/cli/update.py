@@ -41,5 +41,5 @@ def update(
             quarantine = await Quarantine.load(store, services.clock)
             await Update(services, order, quarantine).run(fleet, routers)
 
-        finished = drive_fleet(settings, "update", named, drive, store=store)
+        finished = drive_fleet(settings, "update", named, drive, store=None if check else store)
     conclude(settings, finished, lines.results(finished.results))

@@ -9,6 +9,8 @@ class Kind(StrEnum):
     STARTED = "started"
     STEP = "step"
     WAITING = "waiting"
+    SETTLING = "settling"
+    """The work is done; its last flash sample is due later."""
     FINISHED = "finished"
 
 

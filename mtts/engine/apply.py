@@ -29,7 +29,7 @@ from mtts.core.errors import CommandTrappedError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState
 from mtts.core.image import Release
-from mtts.core.tag import proven
+from mtts.core.tag import Tag, proven
 from mtts.core.text import printable
 from mtts.core.values import differing, same
 from mtts.engine import await_container
@@ -60,7 +60,8 @@ class Applier:
         self._release = release
         self._log_before: frozenset[str] = frozenset()
         self.evidence: str | None = None
-        self.recorded_version: str | None = None
+        self.recorded: Tag | None = None
+        """What was recorded on the router in the end."""
         self.downtime_s: float | None = None
         """From the first stop to the first sight of the node online again; None while there was not both."""
         self._stopped_at: float | None = None
@@ -330,7 +331,7 @@ class Applier:
                 await self._session.set("/container", wanted, id_=container.id)
             container = await self._expect(change.root_dir, change.label)
         self._read_back(change.label, wanted, container.props)
-        self.recorded_version = container.tag.version if container.tag else None
+        self.recorded = container.tag
 
     async def _container(self, root_dir: str) -> ContainerRow | None:
         return await await_container.find(self._session, root_dir)

@@ -18,8 +18,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
     before = FlashSample.of(
         planned.facts.resource, router=work.router.name, moment=Moment.BEFORE, taken_s=work.services.clock.now()
     )
-    standing = planned.facts.containers_of(work.node.name)
-    from_version = next((row.tag.version for row in standing if row.tag), None)
+    was = next((row.tag for row in planned.facts.containers_of(work.node.name) if row.tag), None)
     try:
         if work.node.auth_key is not None and any(isinstance(change, PlaceKey) for change in planned.plan.changes):
             await work.services.secrets.open(work.node.auth_key)  # what cannot be read is found out before a write
@@ -31,17 +30,22 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
             work.router.name,
             work.node.name,
             outcome,
-            from_version=from_version,
+            from_version=was.version if was else None,
+            from_digest=was.platform if was else None,
+            samples=(before,) if work.mark.wrote else (),
             problem=error.problem,
             warnings=planned.plan.warnings,
             next_step=error.problem.hint or f"run the command again for {work.router.name}",
         )
+    now = None if done is Outcome.REMOVED else applier.recorded or was
     return NodeResult(
         work.router.name,
         work.node.name,
         done if work.mark.wrote else Outcome.NO_OP,
-        from_version=from_version,
-        to_version=None if done is Outcome.REMOVED else applier.recorded_version or from_version,
+        from_version=was.version if was else None,
+        to_version=now.version if now else None,
+        from_digest=was.platform if was else None,
+        to_digest=now.platform if now else None,
         samples=(before, after) if work.mark.wrote else (),
         evidence=applier.evidence,
         warnings=planned.plan.warnings,

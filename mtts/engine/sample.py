@@ -45,7 +45,7 @@ async def settled(
     clock = services.clock
     wait_s = min(router.timing.settle_s, max(taken) + router.timing.settle_s - clock.now())
     due_s = clock.monotonic() + wait_s
-    services.emit(Event(Kind.WAITING, router.name, "", f"done; its flash settles for {max(0.0, wait_s):.0f} s"))
+    services.emit(Event(Kind.SETTLING, router.name, "", f"done; its flash settles for {max(0.0, wait_s):.0f} s"))
     while (left_s := due_s - clock.monotonic()) > 0:
         if is_stopped():
             return results

@@ -168,10 +168,11 @@ class SwapAttempt:
         self._samples.append(await sample(work.services, work.session, work.router, moment))
 
     def _updated(self, *warnings: Problem) -> NodeResult:
+        recorded = self._applier.recorded
         return replace(
             self._result(Outcome.UPDATED),
-            to_version=self._applier.recorded_version or self._release.version,
-            to_digest=self._release.manifest_digest,
+            to_version=recorded.version if recorded else self._release.version,
+            to_digest=recorded.platform if recorded else self._release.manifest_digest,
             downtime_s=self._applier.downtime_s,
             evidence=self._applier.evidence,
             warnings=(*self._planned.plan.warnings, *warnings),

@@ -23,6 +23,7 @@ class _LiveDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._working: dict[str, Event] = {}
+        self._settling: set[str] = set()
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
@@ -35,7 +36,9 @@ class _LiveDisplay:
         self._live.__exit__(kind, error, trace)
 
     def show(self, event: Event) -> None:
-        if event.kind is Kind.FINISHED:
+        if event.kind is Kind.SETTLING:
+            self._settling.add(event.router)
+        elif event.kind is Kind.FINISHED:
             self._working.pop(event.router, None)
             if not _is_idle(event):
                 self._console.print(Text(line(event)))
@@ -46,6 +49,9 @@ class _LiveDisplay:
         grid = Table.grid(padding=(0, 1))
         for event in list(self._working.values())[:_SHOWN_ROUTERS]:
             grid.add_row(Text("•", style="cyan"), Text(line(event)))
+        if self._settling and not self._working:
+            waiting = f"done; waiting for the flash of {len(self._settling)} to settle (Ctrl-C ends the wait)"
+            grid.add_row(Text("•", style="cyan"), Text(waiting))
         return grid
 
 
@@ -57,7 +63,7 @@ def line(event: Event) -> str:
 
 def _is_idle(event: Event) -> bool:
     """Whether it only says that there is nothing to say."""
-    return event.kind in (Kind.STARTED, Kind.WAITING) or event.text == Outcome.NO_OP
+    return event.kind in (Kind.STARTED, Kind.WAITING, Kind.SETTLING) or event.text == Outcome.NO_OP
 
 
 @contextmanager
