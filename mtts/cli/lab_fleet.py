@@ -20,7 +20,7 @@ FIRST_VERSION = "1.98.10-mt.1"
 
 # The lab's routers live faster than real ones, so that waiting for them need not take as long.
 TIMING = """\
-  timing: {poll: 100ms, observe: 1s, healthy: 20s, settle: 1s, gap: 50ms}
+  timing: {poll: 100ms, observe: 500ms, healthy: 20s, settle: 500ms, gap: 50ms}
 """
 
 

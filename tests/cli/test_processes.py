@@ -14,7 +14,7 @@ import pytest
 from tests.cli.conftest import Fleet, Run
 
 HEAVY = ("alembic", "cryptography", "httpx", "librouteros", "pydantic", "ruamel", "sqlalchemy")
-_DEADLINE_S = 60
+_DEADLINE_S = 180
 _LOOK = f"""
 import sys
 from mtts.cli.app import main
