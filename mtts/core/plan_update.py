@@ -10,18 +10,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mtts.core.changes import Add, AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop
+from mtts.core.changes import (
+    Add,
+    AwaitHealthy,
+    AwaitPull,
+    Change,
+    PlaceKey,
+    ProveImage,
+    Record,
+    Remove,
+    Set,
+    Start,
+    Stop,
+)
 from mtts.core.desired import (
+    KEY_FILE,
     STATE_DIR,
     committed_settings,
     container_object,
     scratch_objects,
+    state_dir,
     veth_name,
 )
 from mtts.core.dialect import Dialect, Term
 from mtts.core.diff import diff_objects
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, Facts, Item
+from mtts.core.health import Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.plan import Plan, fingerprint, path_through_node
@@ -57,6 +72,8 @@ class SwapPlan:
     switch: tuple[Change, ...] = ()
     """From the stop of the old one to the proof of the new one."""
     commit: tuple[Change, ...] = ()
+    before_start: tuple[Change, ...] = ()
+    """What any start of the node needs, the one of the old container as well."""
 
 
 def plan_swap(
@@ -92,10 +109,11 @@ def plan_swap(
     staged = _staged(node, facts, live, release, place)
     leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root
     stage = (*scratch.changes, *removals(slots.leftovers), *_stage(staged, leftover_root=leftover_root))
-    switch = tuple(_switch(node, facts, live, staged))
+    before_start = tuple(_before_start(node, place))
+    switch = tuple(_switch(node, facts, live, staged, before_start))
     commit = tuple(_commit(node, facts, live, staged, release))
     plan = replace(plan, changes=(*stage, *switch, *commit))
-    return SwapPlan(plan, staged.identity["root-dir"], live.root_dir, stage, switch, commit)
+    return SwapPlan(plan, staged.identity["root-dir"], live.root_dir, stage, switch, commit, before_start)
 
 
 def state_source(live: ContainerRow, mounts: tuple[Item, ...], dialect: Dialect) -> str | None:
@@ -113,6 +131,15 @@ def state_source(live: ContainerRow, mounts: tuple[Item, ...], dialect: Dialect)
 def node_id_of(node: NodeSpec, facts: Facts) -> str | None:
     """Who the node must be in the tailnet after any restart; None where it was not seen, or is a new one each time."""
     return None if node.ephemeral or facts.health is None else facts.health.node_id
+
+
+def needs_login(router: str, node: str, health: Health) -> Problem:
+    """Why no other release is tried: none could be proven, and each attempt costs flash."""
+    return Problem(
+        "needs-login",
+        f"node {node} says {health.backend_state}, so that no release of it can be proven",
+        f"put a fresh key where the inventory points, then: mtts login {router}",
+    )
 
 
 def state_not_mounted(router: str, live: ContainerRow) -> Problem:
@@ -154,9 +181,18 @@ def _stage(staged: Add, *, leftover_root: bool) -> Iterator[Change]:
     yield ProveImage(root, staged.label, "the tag may have moved meanwhile")
 
 
-def _switch(node: NodeSpec, facts: Facts, live: ContainerRow, staged: Add) -> Iterator[Change]:
+def _before_start(node: NodeSpec, place: Place) -> Iterator[Change]:
+    """A node without an identity of its own logs in at every start."""
+    if node.ephemeral:
+        yield PlaceKey(f"{state_dir(place, node)}/{KEY_FILE}", "auth key file", "it logs in anew at every start")
+
+
+def _switch(
+    node: NodeSpec, facts: Facts, live: ContainerRow, staged: Add, before_start: tuple[Change, ...]
+) -> Iterator[Change]:
     root = staged.identity["root-dir"]
     yield Stop(live.root_dir, f"container {live.label}", "one veth serves one running container")
+    yield from before_start
     yield Start(root, staged.label, "with the same state and the same veth")
     yield AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded", node_id_of(node, facts))
 

@@ -49,10 +49,12 @@ def clearing(slots: Slots) -> Iterator[Change]:
     yield from removals(slots.leftovers)
 
 
-def serving(slots: Slots, *, prove: bool = False, node_id: str | None = None) -> Iterator[Change]:
+def serving(
+    slots: Slots, *, prove: bool = False, node_id: str | None = None, before_start: Iterable[Change] = ()
+) -> Iterator[Change]:
     """Have the node's own container run and nothing else of the node; with `prove`, proven even where it is up.
 
-    With `node_id`, it must be that node of the tailnet.
+    With `node_id`, it must be that node of the tailnet. `before_start` is what a start of it needs.
     """
     for row in slots.leftovers:
         if row.is_up or row.state is ContainerState.STOPPING:
@@ -60,6 +62,7 @@ def serving(slots: Slots, *, prove: bool = False, node_id: str | None = None) ->
     if slots.live is None:
         return
     if not slots.live.is_up:
+        yield from before_start
         yield from starting(slots.live, "it serves again", node_id=node_id)
     elif prove:
         yield _proving(slots.live, node_id)

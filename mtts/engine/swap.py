@@ -5,9 +5,11 @@ the node. So the same few lines serve a failed step, a lost session, and what a 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mtts.core.changes import Change
 from mtts.core.errors import (
     AuthRejectedError,
     DeadlineError,
@@ -160,7 +162,8 @@ class SwapAttempt:
 
     async def _clear_over(self, work: NodeWork) -> Cleared:
         observer, node_id = observer_for(work, self._facts), node_id_of(work.node, self._facts)
-        cleared = await clear(work, observer, prove=self._has_switched, node_id=node_id)
+        before_start = self._planned.before_start
+        cleared = await clear(work, observer, prove=self._has_switched, node_id=node_id, before_start=before_start)
         await self._sample(work, Moment.COMMITTED)
         return cleared
 
@@ -191,7 +194,14 @@ class SwapAttempt:
         )
 
 
-async def clear(work: NodeWork, observer: NodeObserver, *, prove: bool = False, node_id: str | None = None) -> Cleared:
+async def clear(
+    work: NodeWork,
+    observer: NodeObserver,
+    *,
+    prove: bool = False,
+    node_id: str | None = None,
+    before_start: Sequence[Change] = (),
+) -> Cleared:
     """Leave the node with the one container that is it, running; StepFailedError where that one does not serve.
 
     What is not the node goes in either case: nothing would ever use it, and it takes flash.
@@ -205,7 +215,7 @@ async def clear(work: NodeWork, observer: NodeObserver, *, prove: bool = False, 
         )
     applier = Applier(work, observer, None)
     try:
-        await applier.apply_all(serving(slots, prove=prove, node_id=node_id))
+        await applier.apply_all(serving(slots, prove=prove, node_id=node_id, before_start=before_start))
     except StepFailedError:
         await _take_away(applier, slots)
         raise

@@ -8,7 +8,7 @@ from mtts.core.dialect import Dialect
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan_update import COPIED, plan_swap, state_not_mounted, state_source
+from mtts.core.plan_update import COPIED, needs_login, plan_swap, state_not_mounted, state_source
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.values import parse_size
@@ -38,6 +38,10 @@ async def swap_node(
     if not work.node.ephemeral and not await _has_state(work, facts, live):
         problem = state_not_mounted(work.router.name, live)
         return replace(result_of(work, Outcome.REFUSED, problem=problem), from_version=from_version)
+    if facts.health is not None and facts.health.needs_login:
+        problem = needs_login(work.router.name, work.node.name, facts.health)
+        broken = result_of(work, Outcome.BROKEN, problem=problem)
+        return replace(broken, from_version=from_version, to_version=from_version)
     planned = plan_swap(router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release)
     if planned.plan.refusals:
         first, *others = planned.plan.refusals

@@ -243,6 +243,66 @@ async def test_a_node_that_lost_its_image_is_not_said_to_serve_while_the_registr
     assert exit_code([result]) == 6
 
 
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_a_node_that_waits_for_a_login_is_told_and_costs_no_flash_every_night(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployment(version=version)
+    await here.deploy()
+    here.online[0].expired = True
+    here.router.reboot()
+    await here.wait(60)
+    here.publish("1.2.4")
+
+    result = await here.update(store)
+
+    assert (result.outcome, _code(result)) == (Outcome.BROKEN, "needs-login")
+    assert "mtts login router1" in result.next_step
+    assert here.writes == []
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_an_ephemeral_node_logs_in_at_each_start_of_its_update(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployment(version=version, node={"ephemeral": True})
+    here.new_key(reusable=True)
+    await here.deploy()
+    here.publish("1.2.4")
+    assert (await here.update(store)).outcome is Outcome.UPDATED
+    here.publish("1.2.5", behaviour="crash")
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.to_version) == (Outcome.ROLLED_BACK, "1.2.4")
+    assert [node.version for node in here.online] == ["1.2.4"]
+
+
+async def test_a_tailnet_that_goes_away_in_mid_update_holds_no_release_back(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await deployment()
+    await here.deploy()
+    here.publish("1.2.4")
+    watch = Watch(here)
+
+    def at_stop(entry: JournalEntry) -> None:
+        if entry.path == "/container/stop":
+            here.lab.tailnet.reachable = False
+
+    watch.also = at_stop
+
+    result = await here.update(store)
+
+    assert (result.outcome, _code(result)) == (Outcome.BROKEN, "not-healthy")
+    assert here.container.root.endswith("/a"), "nothing of the attempt remains all the same"
+    assert await store.quarantined() == []
+    watch.assert_kept()
+    watch.also = None
+    here.lab.tailnet.reachable = True
+    assert (await here.update(store)).outcome is Outcome.UPDATED
+
+
 # quarantine and downgrades
 
 
