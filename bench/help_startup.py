@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from bench.rig.rounds import spread
+
 TARGET_RATIO = 2.0
 PROGRAM = (sys.executable, "-m", "mtts", "--help")
 FLOOR = (sys.executable, "-c", "import typer, rich")
@@ -30,12 +32,11 @@ def main() -> None:
     elapsed_ms(FLOOR), elapsed_ms(PROGRAM)  # the first start writes byte code and fills the disk's cache
     pairs = [(elapsed_ms(FLOOR), elapsed_ms(PROGRAM)) for _ in range(rounds)]
     ratios = [program / floor for floor, program in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4)
 
     print(f"start-up, {rounds} rounds, Python {sys.version.split()[0]}")
     print(f"  import typer, rich  median {statistics.median(floor for floor, _ in pairs):6.1f} ms")
     print(f"  mtts --help         median {statistics.median(program for _, program in pairs):6.1f} ms")
-    print(f"  ratio {middle:.2f} (middle half {low:.2f} to {high:.2f}; target at most {TARGET_RATIO})")
+    print(f"  ratio {spread(ratios)}; target at most {TARGET_RATIO}")
 
 
 if __name__ == "__main__":
