@@ -28,6 +28,7 @@ TIMING = {
     "pull": "30s",
     "command": "20s",
     "settle": "0s",
+    "gap": "10ms",
 }
 
 
