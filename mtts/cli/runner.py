@@ -128,7 +128,7 @@ def drive_fleet(
                 afterwards = partial(recording.follow, services, drain) if recording else None
                 async with Fleet(emit=emit, parallel=settings.parallel, drain=drain, afterwards=afterwards) as fleet:
                     await drive(fleet, services, routers)
-        results = [result for router in routers for result in fleet.final.get(router.name, ())]
+        results = fleet.results(routers)
         if recording is None:
             return results
         code = _exit_code(results, was_interrupted=drain.requested)

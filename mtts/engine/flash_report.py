@@ -44,7 +44,7 @@ async def report_flash(
     # A budget is about a month, whatever the report is about.
     records = await store.samples(names, since_s=0.0 if since_s is None else min(since_s, now_s - MONTH_S))
     releases = await store.known_releases()
-    results = [result for router in routers for result in fleet.final.get(router.name, ())]
+    results = fleet.results(routers)
     await store.finish(run.run_id, finished_s=now_s, exit_code=exit_code(results))
     return FlashReport(
         made_s=now_s,

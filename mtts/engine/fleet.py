@@ -5,7 +5,7 @@ The only place where tasks are made. Each ends in results, whatever happened: a 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -53,10 +53,10 @@ class Fleet:
     ) -> None:
         await self._group.__aexit__(kind, error, trace)
 
-    @property
-    def final(self) -> Mapping[str, Sequence[NodeResult]]:
-        """Router → its last results, once the fleet has ended."""
-        return {router: task.result() for router, task in self._following.items()}
+    def results(self, routers: Iterable[Router]) -> list[NodeResult]:
+        """The last results of these routers in the order given, once the fleet has ended."""
+        ended = (self._following[router.name] for router in routers if router.name in self._following)
+        return [result for task in ended for result in task.result()]
 
     async def run(self, routers: Sequence[Router], work: Work) -> list[NodeResult]:
         """One wave: the results of these routers in the order given."""
@@ -80,21 +80,6 @@ class Fleet:
             return results
         afterwards = self._afterwards
         return await contained(router, lambda router: afterwards(router, results))
-
-
-async def run_fleet(
-    routers: Sequence[Router],
-    work: Work,
-    *,
-    emit: Emit,
-    parallel: int,
-    drain: Drain,
-    afterwards: Afterwards | None = None,
-) -> list[NodeResult]:
-    """The final results of all routers in the order given, `parallel` at a time."""
-    async with Fleet(emit=emit, parallel=parallel, drain=drain, afterwards=afterwards) as fleet:
-        await fleet.run(routers, work)
-    return [result for router in routers for result in fleet.final.get(router.name, ())]
 
 
 async def contained(router: Router, work: Work) -> Sequence[NodeResult]:

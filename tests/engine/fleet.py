@@ -15,7 +15,7 @@ from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters
 from mtts.adapters.secrets import SecretStore, open_secret
-from mtts.core.events import Event
+from mtts.core.events import Emit, Event
 from mtts.core.image import ImageRef
 from mtts.core.inventory import NodeSpec, RegistryAccess, Router
 from mtts.core.outcome import NodeResult
@@ -23,7 +23,7 @@ from mtts.core.plan import Plan
 from mtts.core.rollout import Rollout
 from mtts.core.secret import Literal, Secret
 from mtts.engine.deploy import deploy_router
-from mtts.engine.fleet import Drain, Fleet, run_fleet
+from mtts.engine.fleet import Afterwards, Drain, Fleet, Work
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.sample import settled
 from mtts.engine.services import Services
@@ -242,6 +242,21 @@ class Deployment:
         await self.lab.clock.advance(seconds)
 
 
+async def run_fleet(
+    routers: Sequence[Router],
+    work: Work,
+    *,
+    emit: Emit,
+    parallel: int,
+    drain: Drain,
+    afterwards: Afterwards | None = None,
+) -> list[NodeResult]:
+    """One wave: the final results of all routers in the order given, `parallel` at a time."""
+    async with Fleet(emit=emit, parallel=parallel, drain=drain, afterwards=afterwards) as fleet:
+        await fleet.run(routers, work)
+    return fleet.results(routers)
+
+
 async def update_fleet(
     fleet: Sequence[Deployment], store: Store, *, parallel: int = 32, timeout_s: float | None = None, **order: Any
 ) -> list[NodeResult]:
@@ -260,7 +275,7 @@ async def update_fleet(
 
         async with Fleet(emit=services.emit, parallel=parallel, drain=Drain(), afterwards=settle) as running:
             await Update(services, UpdateOrder(**order), quarantine).run(running, routers)
-    return [result for router in routers for result in running.final.get(router.name, ())]
+    return running.results(routers)
 
 
 def _is_ours(row: dict[str, str]) -> bool:

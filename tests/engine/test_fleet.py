@@ -12,12 +12,12 @@ from mtts.core.inventory import Router, Timing
 from mtts.core.outcome import NodeResult, Outcome, exit_code
 from mtts.core.secret import FromEnv, Literal, Secret
 from mtts.engine.deploy import deploy_router
-from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.fleet import Drain
 from mtts.lab.fleet import Lab
 from mtts.lab.journal import JournalEntry
 from mtts.lab.menus.users import LEAST
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import RUN_S, Deployment, services_for
+from tests.engine.fleet import RUN_S, Deployment, run_fleet, services_for
 
 
 async def _run(

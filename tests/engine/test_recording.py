@@ -15,12 +15,12 @@ from mtts.core.inventory import Router
 from mtts.core.ledger import PastRun
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.engine.deploy import deploy_router
-from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.fleet import Drain
 from mtts.engine.recording import Recording, RememberingRegistry
 from mtts.lab.fleet import Lab
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import Deployment, services_for
+from tests.engine.fleet import Deployment, run_fleet, services_for
 
 RUN = PastRun("run1", "deploy", 5.0, "0.1.0")
 

@@ -30,7 +30,7 @@ class _Rig:
         self.begun: list[str] = []
         self.at_once = 0
         self.drain = Drain()
-        self.final: dict[str, Sequence[NodeResult]] = {}
+        self.ended: set[str] = set()
         self.on_begin: Callable[[str], None] = lambda _: None
         self._working = 0
 
@@ -49,7 +49,7 @@ class _Rig:
         found = {router.name: [replace(waits, router=router.name)] for router in routers}
         async with Fleet(emit=events.append, parallel=parallel, drain=self.drain) as fleet:
             results = await roll_out(fleet, routers, rollout, self, found=found)
-        self.final = dict(fleet.final)
+        self.ended = {result.router for result in fleet.results(routers)}
         return results
 
 
@@ -76,7 +76,7 @@ async def test_a_canary_that_is_rolled_back_keeps_the_release_from_all_others() 
     assert _outcomes(results) == [("r0", "rolled-back"), ("r1", "refused"), ("r2", "refused"), ("r3", "refused")]
     assert {result.problem.code for result in results[1:] if result.problem} == {"rollout-stopped"}
     assert exit_code(results) == EXIT_ROLLOUT_STOPPED
-    assert set(rig.final) == {"r0", "r1", "r2", "r3"}
+    assert rig.ended == {"r0", "r1", "r2", "r3"}
 
 
 async def test_a_wave_that_is_under_way_begins_no_more_routers_once_the_budget_is_gone() -> None:

@@ -11,10 +11,10 @@ from mtts.core.events import Event
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.secret import Literal, Secret
 from mtts.engine.deploy import deploy_router
-from mtts.engine.fleet import Drain, run_fleet
+from mtts.engine.fleet import Drain
 from mtts.engine.inspect import plan_router
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import TABLES, Deployment, lab_image, services_for, versions
+from tests.engine.fleet import TABLES, Deployment, lab_image, run_fleet, services_for, versions
 
 PASSWORD = "pässword-kanarie-7391"
 
