@@ -71,7 +71,7 @@ async def test_only_the_routers_whose_platform_was_rebuilt_are_swapped(
     assert [here.writes for here in fleet] == [[]] * 6
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.18.2"))
 async def test_where_nothing_changed_a_router_is_asked_one_question(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
@@ -107,7 +107,7 @@ async def test_a_check_writes_nothing_and_says_what_is_pending(deployment: MakeD
 # down
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.21.5"))
 async def test_a_node_that_is_down_is_started_and_that_is_said(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
@@ -158,7 +158,7 @@ async def test_without_a_registry_nothing_is_written_but_what_is_down_is_started
     assert _outcomes(await update_fleet([up, down], store)) == [Outcome.UPDATED, Outcome.UPDATED]
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.21.5"))
 async def test_an_image_that_was_lost_is_pulled_again_beside_its_remains(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
@@ -182,7 +182,7 @@ async def _lose_image(here: Deployment) -> None:
     here.router.device.files.remove(here.container.root)
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.18.2"))
 async def test_an_image_that_was_lost_for_good_is_pulled_again_once_and_not_every_night(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
@@ -243,7 +243,7 @@ async def test_a_node_that_lost_its_image_is_not_said_to_serve_while_the_registr
     assert exit_code([result]) == 6
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.18.2"))
 async def test_a_node_that_waits_for_a_login_is_told_and_costs_no_flash_every_night(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
@@ -261,7 +261,7 @@ async def test_a_node_that_waits_for_a_login_is_told_and_costs_no_flash_every_ni
     assert here.writes == []
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.18.2"))
 async def test_an_ephemeral_node_logs_in_at_each_start_of_its_update(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
@@ -418,7 +418,7 @@ async def test_a_router_that_is_reached_through_its_node_is_not_updated_from_her
     assert exit_code([result]) == 5
 
 
-@pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))
+@pytest.mark.parametrize("version", versions("7.21.5"))
 async def test_an_adopted_node_is_updated_with_all_that_somebody_gave_it(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:

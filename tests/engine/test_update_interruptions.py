@@ -121,7 +121,7 @@ async def test_the_points_of_interruption_cover_a_whole_update(
     attempt.assert_serves()
 
 
-@pytest.mark.parametrize(("version", "k"), _points(LONGEST, 47, 1))
+@pytest.mark.parametrize(("version", "k"), _points(LONGEST, 97, 11))
 async def test_a_link_cut_before_a_command_took_effect_is_made_good(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
@@ -133,7 +133,7 @@ async def test_a_link_cut_before_a_command_took_effect_is_made_good(
     await _assert_converges(attempt)
 
 
-@pytest.mark.parametrize(("version", "k"), _points(LONGEST, 47, 9))
+@pytest.mark.parametrize(("version", "k"), _points(LONGEST, 97, 60))
 async def test_a_link_cut_after_a_command_took_effect_is_made_good(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
@@ -145,7 +145,7 @@ async def test_a_link_cut_after_a_command_took_effect_is_made_good(
     await _assert_converges(attempt)
 
 
-@pytest.mark.parametrize(("version", "k"), _points(WRITES, 4, 1))
+@pytest.mark.parametrize(("version", "k"), _points(WRITES, 6, 1))
 async def test_a_killed_update_is_made_good_by_the_next_one(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
@@ -157,7 +157,7 @@ async def test_a_killed_update_is_made_good_by_the_next_one(
     await _assert_converges(attempt)
 
 
-@pytest.mark.parametrize(("version", "k"), _points(WRITES, 4, 2))
+@pytest.mark.parametrize(("version", "k"), _points(WRITES, 6, 2))
 async def test_a_power_cut_after_a_killed_update_is_made_good_by_the_next_one(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
@@ -171,7 +171,7 @@ async def test_a_power_cut_after_a_killed_update_is_made_good_by_the_next_one(
     await _assert_converges(attempt)
 
 
-@pytest.mark.parametrize(("version", "k"), _points(WRITES, 4, 3))
+@pytest.mark.parametrize(("version", "k"), _points(WRITES, 6, 3))
 async def test_a_power_cut_at_a_write_is_made_good(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
@@ -185,7 +185,7 @@ async def test_a_power_cut_at_a_write_is_made_good(
     await _assert_converges(attempt)
 
 
-@pytest.mark.parametrize(("version", "k"), _points(LASTS_S, 29, 4))
+@pytest.mark.parametrize(("version", "k"), _points(LASTS_S, 59, 4))
 async def test_a_power_cut_at_any_second_is_made_good(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
