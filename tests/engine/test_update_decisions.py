@@ -189,12 +189,10 @@ async def test_an_image_that_was_lost_for_good_is_pulled_again_once_and_not_ever
     here = await deployment(version=version, image=lab_image("1.2.3"))
     await here.deploy()
     await _lose_image(here)
-    here.router.device.files.make_directory(here.container.root)
     # What a power cut can do to a board: this release does not run on it any more, wherever it is unpacked.
     here.router.device.build = replace(
         here.router.device.build, board=replace(here.router.device.build.board, cpu="EN7562CT")
     )
-    here.router.device.files.remove(here.container.root)
 
     first = await here.update(store)
     added = here.writes.count("/container/add")
@@ -328,9 +326,7 @@ async def test_what_is_held_back_can_be_forced_and_is_free_again_once_it_served(
 ) -> None:
     here = await deployment()
     await here.deploy()
-    here.publish("1.2.4")
-    here.lab.tailnet.reachable = True
-    image = lab_image("1.2.4")
+    image = here.publish("1.2.4")
     here.router.faults.trap_next("/container/start", "failure: out of luck")
     assert (await here.update(store)).outcome is Outcome.ROLLED_BACK
     assert [str(entry.digest) for entry in await store.quarantined()] == [image.manifest_digest("linux/arm64")]
