@@ -62,9 +62,6 @@ class Applier:
         self.evidence: str | None = None
         self.recorded: Tag | None = None
         """What was recorded on the router in the end."""
-        self.downtime_s: float | None = None
-        """From the first stop to the first sight of the node online again; None while there was not both."""
-        self._stopped_at: float | None = None
         self._pulled: set[str] = set()
         """Root directories of the entries that this run added, and so had pulled."""
 
@@ -244,20 +241,21 @@ class Applier:
             await await_container.removed(self._work, container.root_dir)
 
     async def _start(self, change: Start) -> None:
+        self._work.outage.online_s = None
         container = await self._expect(change.root_dir, change.label)
         self._log_before = frozenset(key for key, _ in await self._observer.log(container))
         with self._writing():
             await await_container.started(self._work, self._observer, change.root_dir)
 
     async def _stop(self, change: Stop) -> None:
-        if self._stopped_at is None:
-            self._stopped_at = self._work.services.clock.monotonic()
+        outage = self._work.outage
+        if outage.stopped_s is None:
+            outage.stopped_s = self._work.services.clock.monotonic()
         with self._writing():
             await await_container.stopped(self._work, change.root_dir)
 
     def _came_online(self) -> None:
-        if self._stopped_at is not None and self.downtime_s is None:
-            self.downtime_s = self._work.services.clock.monotonic() - self._stopped_at
+        self._work.outage.online_s = self._work.services.clock.monotonic()
 
     async def _prove_image(self, change: ProveImage) -> None:
         """By the router's own `image-id`, else by asking once more what the tag names now that the pull is over."""

@@ -25,6 +25,22 @@ class Mark:
     wrote: bool = False
 
 
+@dataclass(slots=True)
+class Outage:
+    """How long the node was away: from the first stop of its container to the last time that it came online."""
+
+    stopped_s: float | None = None
+    """Both by the monotonic clock."""
+    online_s: float | None = None
+
+    @property
+    def duration_s(self) -> float | None:
+        """None where the node was not stopped, or did not come back."""
+        if self.stopped_s is None or self.online_s is None:
+            return None
+        return self.online_s - self.stopped_s
+
+
 @dataclass(frozen=True, slots=True)
 class NodeWork:
     """One node on one router over one session."""
@@ -34,6 +50,7 @@ class NodeWork:
     router: Router
     node: NodeSpec
     mark: Mark = field(default_factory=Mark)
+    outage: Outage = field(default_factory=Outage)
 
     def tell(self, kind: Kind, text: str) -> None:
         self.services.emit(Event(kind, self.router.name, self.node.name, text))

@@ -176,7 +176,6 @@ class SwapAttempt:
             self._result(Outcome.UPDATED),
             to_version=recorded.version if recorded else self._release.version,
             to_digest=recorded.platform if recorded else self._release.manifest_digest,
-            downtime_s=self._applier.downtime_s,
             evidence=self._applier.evidence,
             warnings=(*self._planned.plan.warnings, *warnings),
         )
@@ -188,6 +187,7 @@ class SwapAttempt:
             self._work.node.name,
             outcome,
             strategy=STRATEGY,
+            downtime_s=self._work.outage.duration_s,
             from_version=tag.version if tag else None,
             from_digest=tag.platform if tag else None,
             samples=tuple(self._samples) if self._work.mark.wrote else (),
