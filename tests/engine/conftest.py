@@ -20,20 +20,6 @@ from tests.engine.fleet import HOSTNAME, REPOSITORY, Deployment, lab_image
 MakeDeployment = Callable[..., Awaitable[Deployment]]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: every case where the default run takes some; chosen with `-m slow`")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the exhaustive runs out unless `-m` says anything at all."""
-    if config.option.markexpr:
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
-
-
 @pytest.fixture
 async def lab() -> AsyncIterator[Lab]:
     async with Lab() as lab:

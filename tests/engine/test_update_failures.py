@@ -157,6 +157,7 @@ def _assert_told(result: NodeResult, story: Story) -> None:
     assert result.next_step
     assert (result.from_version, result.to_version) == ("1.2.3", "1.2.3")
     assert result.from_digest == result.to_digest
+    assert (result.downtime_s is None) == (result.outcome is Outcome.KEPT_OLD)
 
 
 async def _assert_next_one_is_well(here: Deployment, store: Store, story: Story) -> None:
