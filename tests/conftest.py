@@ -1,5 +1,6 @@
-"""What holds for every suite: properties are judged by what they find, not by how fast a busy machine finds it, and
-exhaustive runs are asked for.
+"""What holds for every suite.
+
+Properties are judged by what they find, not by how fast a busy machine finds it; exhaustive runs are asked for.
 """
 
 import pytest
