@@ -66,6 +66,10 @@ class FlashDelta:
     before_bytes: int | None
     after_bytes: int | None
 
+    @classmethod
+    def between(cls, before: FlashSample, after: FlashSample) -> Self:
+        return cls(before.free_bytes, after.free_bytes)
+
     @property
     def delta_bytes(self) -> int | None:
         """Negative when space was used."""
@@ -78,7 +82,7 @@ def delta_of(samples: Sequence[FlashSample]) -> FlashDelta | None:
     """From the first to the last sample of one run; None where it took fewer than two."""
     if len(samples) < 2:  # noqa: PLR2004 - a before and an after
         return None
-    return FlashDelta(samples[0].free_bytes, samples[-1].free_bytes)
+    return FlashDelta.between(samples[0], samples[-1])
 
 
 def staging_peak_bytes(extracted_bytes: int) -> int:

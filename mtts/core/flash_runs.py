@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mtts.core.flash import FlashSample, Moment
+from mtts.core.flash import FlashDelta, FlashSample, Moment
 from mtts.core.image import Digest
 from mtts.core.ledger import PastResult, PastRun, RecordedSample
 from mtts.core.outcome import Outcome
@@ -33,7 +33,8 @@ class NodeChange:
 
     @property
     def delta_bytes(self) -> int | None:
-        return _difference(self.samples[0], self.samples[-1])
+        """Negative when space was used."""
+        return FlashDelta.between(self.samples[0], self.samples[-1]).delta_bytes
 
     @property
     def running(self) -> Digest | None:
@@ -78,7 +79,7 @@ class RunCost:
     @property
     def delta_bytes(self) -> int | None:
         """Negative when space was used."""
-        return _difference(self.before, self.after)
+        return FlashDelta.between(self.before, self.after).delta_bytes
 
     @property
     def expected_bytes(self) -> int | None:
@@ -145,9 +146,3 @@ def _expected(result: PastResult, sizes: Sizes) -> int | None:
         return 0
     before, after = sizes.get(result.from_digest), sizes.get(result.to_digest)
     return None if before is None or after is None else after - before
-
-
-def _difference(before: FlashSample, after: FlashSample) -> int | None:
-    if before.free_bytes is None or after.free_bytes is None:
-        return None
-    return after.free_bytes - before.free_bytes

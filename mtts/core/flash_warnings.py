@@ -1,14 +1,14 @@
 """What to warn of in a router's flash: a leak, the floor, the budget, bad blocks."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from mtts.core.errors import Problem
 from mtts.core.flash import FlashSample
 from mtts.core.flash_forecast import Forecast
 from mtts.core.flash_runs import LEAK_TOLERANCE_BYTES, RunCost
-from mtts.core.inventory import MIB, Router
+from mtts.core.inventory import Router
+from mtts.core.units import day, mib, size
 from mtts.core.wear import DAY_S
 
 MONTH_S: Final = 30 * DAY_S
@@ -41,7 +41,7 @@ def _bad_blocks(last: FlashSample, samples: Sequence[FlashSample]) -> Iterator[P
     if not last.bad_blocks_percent:
         return
     first = next(sample for sample in samples if sample.bad_blocks_percent is not None)
-    rose = f", {first.bad_blocks_percent} % on {_day(first.taken_s)}" if _rose(first, last) else ""
+    rose = f", {first.bad_blocks_percent} % on {day(first.taken_s)}" if _rose(first, last) else ""
     yield Problem(
         "flash-bad-blocks", f"{last.bad_blocks_percent} % of the flash's blocks are bad{rose}", "plan to replace it"
     )
@@ -56,10 +56,10 @@ def _floor(router: Router, last: FlashSample, expected: Forecast) -> Iterator[Pr
     reserve, staged = router.flash.reserve_bytes, expected.staged_bytes or 0
     if last.free_bytes is None or last.free_bytes - staged >= reserve:
         return
-    needed = f"the next release takes up to {staged / MIB:.1f} MiB, and " if staged else ""
+    needed = f"the next release takes up to {mib(staged)}, and " if staged else ""
     yield Problem(
         "flash-near-floor",
-        f"{last.free_bytes / MIB:.1f} MiB are free; {needed}{reserve / MIB:.1f} MiB stay in reserve",
+        f"{mib(last.free_bytes)} are free; {needed}{mib(reserve)} stay in reserve",
         "free space on the router, or name another disk with `storage:`",
     )
 
@@ -76,19 +76,11 @@ def _leak(router: Router, runs: Sequence[RunCost]) -> Iterator[Problem]:
     which = f"{len(leaking)} of {_runs(len(judged))}" if leaking else f"{_runs(len(judged))} together"
     yield Problem(
         "flash-leak",
-        f"{which} left {_amount(bytes_lost)} less free than the sizes of their releases explain;"
-        f" the last on {_day(last.after.taken_s)}",
+        f"{which} left {size(bytes_lost)} less free than the sizes of their releases explain;"
+        f" the last on {day(last.after.taken_s)}",
         f'look for what should not be there: /file/print where name~"mtts" on {router.name}',
     )
 
 
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
-
-
-def _day(moment_s: float) -> str:
-    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
-
-
-def _amount(size_bytes: int) -> str:
-    return f"{size_bytes / MIB:.1f} MiB" if size_bytes >= MIB else f"{size_bytes / 1024:.1f} KiB"

@@ -14,6 +14,7 @@ from mtts.core.image import Release
 from mtts.core.inventory import MIB, NodeSpec, Router, TlsMode
 from mtts.core.platforms import ARMV5, is_armv5, router_platform
 from mtts.core.storage import Place, choose_storage, standing_place
+from mtts.core.units import mib
 from mtts.core.version import NEWEST_KNOWN, OLDEST
 
 MAX_CLOCK_SKEW_S: Final = 3600.0
@@ -241,12 +242,12 @@ def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release |
         yield _problem(
             "storage",
             "flash-too-small",
-            f"{name} has {_mib(place.free_bytes)} free; the image takes up to"
-            f" {_mib(needed - router.flash.reserve_bytes)} and {_mib(router.flash.reserve_bytes)} stay in reserve",
+            f"{name} has {mib(place.free_bytes)} free; the image takes up to"
+            f" {mib(needed - router.flash.reserve_bytes)} and {mib(router.flash.reserve_bytes)} stay in reserve",
             "free space on the router, or name another disk with `storage:`",
         )
     else:
-        yield Check("storage", Level.OK, f"{name}: {_mib(place.free_bytes)} free, {_mib(needed)} needed")
+        yield Check("storage", Level.OK, f"{name}: {mib(place.free_bytes)} free, {mib(needed)} needed")
     free = facts.resource.free_memory_bytes
     scratch = scratch_bytes(node, release)
     if free is None:
@@ -255,16 +256,12 @@ def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release |
         yield _problem(
             "memory",
             "memory-too-small",
-            f"{_mib(free)} of memory are free; unpacking takes up to {_mib(scratch)}, which must be at most a quarter"
-            f" and leave {_mib(MIN_FREE_MEMORY_BYTES)}",
+            f"{mib(free)} of memory are free; unpacking takes up to {mib(scratch)}, which must be at most a quarter"
+            f" and leave {mib(MIN_FREE_MEMORY_BYTES)}",
             "free memory on the router, or set `tmpfs_size:` of the node",
         )
     else:
-        yield Check("memory", Level.OK, f"{_mib(free)} free, {_mib(scratch)} for unpacking")
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / MIB:.1f} MiB"
+        yield Check("memory", Level.OK, f"{mib(free)} free, {mib(scratch)} for unpacking")
 
 
 def _problem(name: str, code: str, message: str, hint: str) -> Check:

@@ -7,11 +7,11 @@ whose count cannot be believed is left out and said, never guessed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
 from mtts.core.flash import FlashSample
+from mtts.core.units import minute
 
 DAY_S: Final = 86400.0
 _COUNTER: Final = 2**32
@@ -84,7 +84,7 @@ def measure_wear(samples: Sequence[FlashSample]) -> Wear:
     for earlier, later in pairwise(kept):
         counted = _count(earlier, later)
         if isinstance(counted, str):
-            notes.append(f"{_moment(earlier)} to {_moment(later)}: {counted}; not counted")
+            notes.append(f"{minute(earlier.taken_s)} to {minute(later.taken_s)}: {counted}; not counted")
             counted = None
         rebooted = counted is not None and not _has_total(earlier, later) and _rebooted(earlier, later)
         steps.append(WearStep(earlier.taken_s, later.taken_s, counted, is_at_least=rebooted))
@@ -101,7 +101,7 @@ def _without_outliers(samples: Sequence[FlashSample]) -> tuple[list[FlashSample]
         following = samples[index + 1] if index + 1 < len(samples) else None
         counted = _count(kept[-1], sample)
         if isinstance(counted, str) and following is not None and isinstance(_count(kept[-1], following), int):
-            notes.append(f"{_moment(sample)}: {counted}, and was back at the next sample; not counted")
+            notes.append(f"{minute(sample.taken_s)}: {counted}, and was back at the next sample; not counted")
             continue
         kept.append(sample)
     return kept, notes
@@ -157,7 +157,3 @@ def _is_silent(sample: FlashSample) -> bool:
 
 def _plausible(span_s: float) -> float:
     return min(_BURST_SECTORS + _SUSTAINED_SECTORS_PER_S * max(span_s, 0.0), _MAX_SECTORS)
-
-
-def _moment(sample: FlashSample) -> str:
-    return f"{datetime.fromtimestamp(sample.taken_s, UTC):%Y-%m-%d %H:%M}"

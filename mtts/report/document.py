@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from mtts.core.errors import Problem
+from mtts.core.flash import FlashDelta
 from mtts.core.image import Release
+from mtts.core.ledger import PastResult
 from mtts.core.outcome import NodeResult
 from mtts.core.preflight import Check
 from mtts.core.status import NodeStatus
@@ -99,8 +101,27 @@ def problem_json(problem: Problem) -> dict[str, str]:
     return {"code": problem.code, "message": problem.message, "hint": problem.hint}
 
 
+def change_json(past: PastResult) -> dict[str, Any]:
+    """What became of a node in an earlier run, and from which release to which."""
+    return {
+        "node": past.node,
+        "outcome": past.outcome,
+        "strategy": past.strategy,
+        "from": past.from_version,
+        "to": past.to_version,
+        "from_digest": str(past.from_digest) if past.from_digest else None,
+        "to_digest": str(past.to_digest) if past.to_digest else None,
+    }
+
+
+def delta_json(found: FlashDelta | None) -> dict[str, int | None] | None:
+    """Bytes that were free before and after."""
+    if found is None:
+        return None
+    return {"before": found.before_bytes, "after": found.after_bytes, "delta": found.delta_bytes}
+
+
 def _result(result: NodeResult) -> dict[str, Any]:
-    flash = result.flash
     return {
         "router": result.router,
         "node": result.node,
@@ -109,7 +130,7 @@ def _result(result: NodeResult) -> dict[str, Any]:
         "from": result.from_version,
         "to": result.to_version,
         "downtime_s": result.downtime_s,
-        "flash": flash and {"before": flash.before_bytes, "after": flash.after_bytes, "delta": flash.delta_bytes},
+        "flash": delta_json(result.flash),
         "evidence": result.evidence,
         "error": problem_json(result.problem) if result.problem else None,
         "warnings": [problem_json(warning) for warning in result.warnings],

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from mtts.core.flash import FlashSample
 from mtts.core.flash_history import FlashHistory, FlashReport
-from mtts.core.flash_runs import NodeChange, RunCost
+from mtts.core.flash_runs import RunCost
 from mtts.core.ledger import RecordedSample
 from mtts.core.text import printable
-from mtts.report.document import moment, problem_json
+from mtts.report.document import change_json, moment, problem_json
 
 _COLUMNS: Final = (
     "router", "node", "taken", "moment", "free_bytes", "total_bytes", "write_sectors_total",
@@ -120,19 +120,5 @@ def _run(history: FlashHistory, run: RunCost) -> dict[str, Any]:
         "expected_delta": None if run.expected_bytes is None else -run.expected_bytes,
         "is_leak": run.is_leak,
         "sectors": history.sectors_of(run),
-        "nodes": [_change(change) for change in run.changes],
-    }
-
-
-def _change(change: NodeChange) -> dict[str, Any]:
-    result = change.result
-    return {
-        "node": result.node,
-        "outcome": result.outcome,
-        "strategy": result.strategy,
-        "from": result.from_version,
-        "to": result.to_version,
-        "from_digest": str(result.from_digest) if result.from_digest else None,
-        "to_digest": str(result.to_digest) if result.to_digest else None,
-        "delta": change.delta_bytes,
+        "nodes": [change_json(change.result) | {"delta": change.delta_bytes} for change in run.changes],
     }

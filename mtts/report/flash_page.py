@@ -19,9 +19,9 @@ from mtts.core.flash import FlashSample
 from mtts.core.flash_history import FlashHistory, FlashReport
 from mtts.core.flash_runs import RunCost
 from mtts.core.text import printable
+from mtts.core.units import day, minute, signed_size, size
 from mtts.core.wear import DAY_S
 from mtts.report import flash_words as words
-from mtts.report.lines import size
 
 CHARTED: Final = 24
 """Routers with charts: more would make the page slow to open."""
@@ -58,7 +58,7 @@ def flash_page(report: FlashReport, problems: Sequence[tuple[str, Problem]]) -> 
     ]
     scripts = [_script("chart.umd.min.js"), _script("flash_report.js")]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"size": size, "signed": words.signed_size, "minute": words.minute, "shown": printable}
+    environment.filters |= {"size": size, "signed": signed_size, "day": day, "minute": minute, "shown": printable}
     template = environment.from_string(_text("flash_report.html.jinja"))
     return template.render(
         report=report,

@@ -4,12 +4,13 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from mtts.core.flash_history import FlashHistory, FlashReport
 from mtts.core.outcome import NodeResult
 from mtts.core.text import printable
+from mtts.core.units import UNKNOWN, minute, signed_size, size
 from mtts.report import flash_words as words
 from mtts.report import lines
 
@@ -45,7 +46,7 @@ def flash_table(report: FlashReport, results: Sequence[NodeResult]) -> Iterable[
 def flash_text(report: FlashReport, results: Sequence[NodeResult]) -> str:
     """The same without colour, for a file."""
     text = io.StringIO()
-    console = Console(file=text, no_color=True, highlight=False, emoji=False, markup=False, width=240)
+    console = lines.plain_console(text)
     for renderable in flash_table(report, results):
         console.print(renderable, soft_wrap=True)
     return text.getvalue()
@@ -66,12 +67,12 @@ def _row(history: FlashHistory, report: FlashReport) -> Sequence[str | Text]:
     total = last.total_bytes if last else None
     return (
         history.router,
-        lines.size(last.free_bytes if last else None),
-        lines.size(total),
+        size(last.free_bytes if last else None),
+        size(total),
         sparkline(words.evenly(words.resting(history), _SPARK_WIDTH), total=total),
         str(len(history.runs)),
-        words.signed_size(history.runs[-1].delta_bytes) if history.runs else words.UNKNOWN,
-        words.signed_size(history.total_delta_bytes),
+        signed_size(history.runs[-1].delta_bytes) if history.runs else UNKNOWN,
+        signed_size(history.total_delta_bytes),
         words.fits(history.forecast),
         words.writes_per_day(history),
         words.own_share(history),
@@ -85,15 +86,15 @@ def _runs(history: FlashHistory) -> Iterable[RenderableType]:
         return
     rows = [
         (
-            words.minute(run.before.taken_s),
+            minute(run.before.taken_s),
             run.run.command,
             words.outcomes(run),
             words.releases(run),
-            lines.size(run.before.free_bytes),
-            lines.size(run.after.free_bytes),
-            words.signed_size(run.delta_bytes) + ("" if run.is_settled else " (not settled)"),
-            words.signed_size(None if run.expected_bytes is None else -run.expected_bytes),
-            words.UNKNOWN if (sectors := history.sectors_of(run)) is None else str(sectors),
+            size(run.before.free_bytes),
+            size(run.after.free_bytes),
+            signed_size(run.delta_bytes) + ("" if run.is_settled else " (not settled)"),
+            signed_size(None if run.expected_bytes is None else -run.expected_bytes),
+            UNKNOWN if (sectors := history.sectors_of(run)) is None else str(sectors),
             Text("leak", style="yellow") if run.is_leak else "",
         )
         for run in shown

@@ -1,33 +1,17 @@
 """How the figures of a flash report are said, the same in a table and on a page."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from mtts.core.flash import FlashSample
 from mtts.core.flash_forecast import Bound, Forecast
 from mtts.core.flash_history import FlashHistory, FlashReport
 from mtts.core.flash_runs import RunCost
-from mtts.core.text import printable
+from mtts.core.units import UNKNOWN, from_to
 from mtts.core.wear import DAY_S
-from mtts.report.lines import size
 
-UNKNOWN: Final = "-"
 _AGES: Final = ((2 * DAY_S, DAY_S, "d"), (2 * 3600.0, 3600.0, "h"), (0.0, 60.0, "min"))
 _MAX_COUNT: Final = 999
-
-
-def signed_size(value: int | None) -> str:
-    """A change in free bytes: negative when space was used."""
-    return f"{'+' if value is not None and value > 0 else ''}{size(value)}"
-
-
-def day(moment_s: float) -> str:
-    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
-
-
-def minute(moment_s: float) -> str:
-    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d %H:%M}"
 
 
 def seen(history: FlashHistory, report: FlashReport) -> str:
@@ -71,18 +55,13 @@ def releases(run: RunCost) -> str:
     """From which release to which, node by node where there are several."""
     return ", ".join(
         f"{f'{change.result.node}: ' if len(run.changes) > 1 else ''}"
-        f"{_release(change.result.from_version, change.result.to_version)}"
+        f"{from_to(change.result.from_version, change.result.to_version) or UNKNOWN}"
         for change in run.changes
     )
 
 
 def outcomes(run: RunCost) -> str:
     return ", ".join(dict.fromkeys(change.result.outcome for change in run.changes))
-
-
-def _release(before: str | None, after: str | None) -> str:
-    known = [printable(version, limit=40) for version in dict.fromkeys((before, after)) if version]
-    return " → ".join(known) or UNKNOWN
 
 
 def resting(history: FlashHistory) -> list[FlashSample]:

@@ -10,8 +10,8 @@ from rich.text import Text
 from mtts.core.flash import FlashDelta, FlashSample, delta_of
 from mtts.core.ledger import PastResult, PastRun, RecordedSample
 from mtts.core.text import printable
-from mtts.report.document import moment
-from mtts.report.flash_words import minute, signed_size
+from mtts.core.units import UNKNOWN, from_to, minute, seconds, signed_size
+from mtts.report.document import change_json, delta_json, moment
 from mtts.report.lines import table
 
 _HEADINGS: Final = (
@@ -48,10 +48,10 @@ def history_lines(found: History) -> Iterable[RenderableType]:
             past.router,
             past.node,
             past.outcome,
-            _release(past),
-            "-" if past.downtime_s is None else f"{past.downtime_s:.1f} s",
-            _cost(costs.get(_key(past))),
-            past.code or "-",
+            from_to(past.from_version, past.to_version) or UNKNOWN,
+            seconds(past.downtime_s),
+            signed_size(cost.delta_bytes if (cost := costs.get(_key(past))) else None),
+            past.code or UNKNOWN,
         )
         for past in found.results
     ]
@@ -74,15 +74,9 @@ def _result(past: PastResult, cost: FlashDelta | None) -> dict[str, Any]:
     return {
         **_run(past.run),
         "router": past.router,
-        "node": past.node,
-        "outcome": past.outcome,
-        "strategy": past.strategy,
-        "from": past.from_version,
-        "to": past.to_version,
-        "from_digest": str(past.from_digest) if past.from_digest else None,
-        "to_digest": str(past.to_digest) if past.to_digest else None,
+        **change_json(past),
         "downtime_s": past.downtime_s,
-        "flash": cost and {"before": cost.before_bytes, "after": cost.after_bytes, "delta": cost.delta_bytes},
+        "flash": delta_json(cost),
         "evidence": past.evidence,
         "error": {"code": past.code, "message": past.message} if past.code else None,
     }
@@ -101,14 +95,3 @@ def _run(run: PastRun) -> dict[str, Any]:
 
 def _key(past: PastResult) -> tuple[str, str, str]:
     return past.run.run_id, past.router, past.node
-
-
-def _release(past: PastResult) -> str:
-    before, after = past.from_version, past.to_version
-    if before and after and before != after:
-        return f"{before} → {after}"
-    return after or before or "-"
-
-
-def _cost(cost: FlashDelta | None) -> str:
-    return "-" if cost is None else signed_size(cost.delta_bytes)

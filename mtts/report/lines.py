@@ -4,7 +4,8 @@ Text from routers and registries is made printable, and is never read as markup.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import IO, Final
 
 from rich.box import SIMPLE
 from rich.console import Console, RenderableType
@@ -19,6 +20,7 @@ from mtts.core.plan import Plan
 from mtts.core.preflight import Check, Level
 from mtts.core.status import NodeStatus
 from mtts.core.text import printable
+from mtts.core.units import from_to, seconds, signed_size, size
 
 _OUTCOME_STYLES = {
     "no-op": "dim",
@@ -37,21 +39,23 @@ _NAMED: Final = 3
 """Of the nodes that share a problem: the table has them all."""
 _LEVEL_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 _SYMBOL_STYLES = {"+": "green", "~": "yellow", "-": "red", ">": "cyan"}
+_console: Final = partial(Console, highlight=False, emoji=False, markup=False)
 
 
 def stdout_console(*, no_color: bool) -> Console:
     """For results. Where nobody watches, lines are not folded to a terminal's width."""
-    console = Console(no_color=no_color or None, highlight=False, emoji=False, markup=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(no_color=True, highlight=False, emoji=False, markup=False, width=240)
-    )
+    console = _console(no_color=no_color or None)
+    return console if console.is_terminal else plain_console()
+
+
+def plain_console(file: IO[str] | None = None) -> Console:
+    """For what no terminal shows: wide, and without colour; stdout unless a file is given."""
+    return _console(file=file, no_color=True, width=240)
 
 
 def stderr_console(*, no_color: bool) -> Console:
     """For what is said to a person while a command runs."""
-    return Console(stderr=True, no_color=no_color or None, highlight=False, emoji=False, markup=False)
+    return _console(stderr=True, no_color=no_color or None)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
@@ -174,41 +178,21 @@ def _tailnet(status: NodeStatus) -> str:
     return "online" if status.health.is_healthy else status.health.backend_state
 
 
-def size(value: int | None) -> str:
-    """Bytes for people."""
-    if value is None:
-        return "-"
-    amount = float(value)
-    for unit in ("B", "KiB", "MiB"):
-        if abs(amount) < 1024:  # noqa: PLR2004 - the binary kilo
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
-
-
 def _release(result: NodeResult) -> str:
     if result.outcome is Outcome.REMOVED:
         return result.from_version or ""
-    if result.to_version and result.from_version and result.to_version != result.from_version:
-        return f"{result.from_version} → {result.to_version}"
-    return result.to_version or result.from_version or ""
-
-
-def _downtime(result: NodeResult) -> str:
-    return "" if result.downtime_s is None else f"{result.downtime_s:.1f} s"
+    return from_to(result.from_version, result.to_version)
 
 
 def _flash(result: NodeResult) -> str:
     delta = result.flash.delta_bytes if result.flash else None
-    if delta is None:
-        return ""
-    return f"{'+' if delta > 0 else ''}{size(delta)}"
+    return "" if delta is None else signed_size(delta)
 
 
 _CELLS: Final[Mapping[str, Callable[[NodeResult], str]]] = {
     "RELEASE": _release,
     "STRATEGY": lambda result: result.strategy or "",
-    "DOWNTIME": _downtime,
+    "DOWNTIME": lambda result: "" if result.downtime_s is None else seconds(result.downtime_s),
     "VERIFIED BY": lambda result: result.evidence or "",
     "FLASH": _flash,
 }

@@ -13,6 +13,7 @@ from rich.text import Text
 from mtts.core.events import Emit, Event, Kind
 from mtts.core.outcome import Outcome
 from mtts.core.text import printable
+from mtts.report.lines import stderr_console
 
 _SHOWN_ROUTERS = 20
 
@@ -23,7 +24,8 @@ class _LiveDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._working: dict[str, Event] = {}
-        self._settling: set[str] = set()
+        self._is_settling = False
+        """From the first router that waits on; nothing tells when the last one is done but the end."""
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
@@ -37,7 +39,7 @@ class _LiveDisplay:
 
     def show(self, event: Event) -> None:
         if event.kind is Kind.SETTLING:
-            self._settling.add(event.router)
+            self._is_settling = True
         elif event.kind is Kind.FINISHED:
             self._working.pop(event.router, None)
             if not _is_idle(event):
@@ -49,9 +51,8 @@ class _LiveDisplay:
         grid = Table.grid(padding=(0, 1))
         for event in list(self._working.values())[:_SHOWN_ROUTERS]:
             grid.add_row(Text("•", style="cyan"), Text(line(event)))
-        if self._settling and not self._working:
-            waiting = f"done; waiting for the flash of {len(self._settling)} to settle (Ctrl-C ends the wait)"
-            grid.add_row(Text("•", style="cyan"), Text(waiting))
+        if self._is_settling and not self._working:
+            grid.add_row(Text("•", style="cyan"), Text("done; waiting for flash to settle (Ctrl-C ends the wait)"))
         return grid
 
 
@@ -72,7 +73,7 @@ def progress(*, quiet: bool, verbosity: int, no_color: bool) -> Iterator[Emit]:
 
     Plain lines leave out what ticks and what says nothing, unless `verbosity` asks for it.
     """
-    console = Console(stderr=True, no_color=no_color or None, highlight=False, emoji=False, markup=False)
+    console = stderr_console(no_color=no_color)
     if quiet:
         yield lambda _: None
         return
