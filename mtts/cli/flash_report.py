@@ -100,20 +100,16 @@ def _deliver(
 
 def _text(finished: "Finished[Any]", report: "FlashReport", form: Format) -> str:
     """The whole report; what renders it is loaded here, since most forms need little."""
-    import time  # noqa: PLC0415
-
     match form:
         case Format.TABLE:
             from mtts.report.flash_table import flash_text  # noqa: PLC0415
 
             return flash_text(report, finished.results)
         case Format.JSON:
-            from mtts.report.document import Run, document, to_text  # noqa: PLC0415
+            from mtts.cli.runner import json_text  # noqa: PLC0415
             from mtts.report.flash_json import flash_json  # noqa: PLC0415
 
-            code, started_s = finished.exit_code, finished.started_s
-            run = Run(finished.run_id, finished.command, started_s, time.time(), finished.results, code)
-            return to_text(document(run, details={"flash": flash_json(report)})) + "\n"
+            return json_text(finished, {"flash": flash_json(report)}) + "\n"
         case Format.CSV:
             from mtts.report.flash_json import flash_csv  # noqa: PLC0415
 

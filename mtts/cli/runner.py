@@ -182,8 +182,7 @@ def conclude(
     """Print the result, as people or programs want it, and exit with the code that it asks for."""
     code = finished.exit_code
     if settings.json:
-        run = Run(finished.run_id, finished.command, finished.started_s, time.time(), finished.results, code)
-        print_result(finished.redact(to_text(document(run, details=details))))
+        print_result(finished.redact(json_text(finished, details)))
     elif not (settings.quiet and is_all_quiet(finished.results)):
         console = lines.stdout_console(no_color=settings.no_color)
         with console.capture() as captured:
@@ -192,6 +191,13 @@ def conclude(
         if captured.get():
             print_result(finished.redact(captured.get()).removesuffix("\n"))
     raise typer.Exit(code)
+
+
+def json_text(finished: Finished[Any], details: Mapping[str, Any] | None) -> str:
+    """The run as its one JSON document, ended now; not redacted."""
+    code, ended_s = finished.exit_code, time.time()
+    run = Run(finished.run_id, finished.command, finished.started_s, ended_s, finished.results, code)
+    return to_text(document(run, details=details))
 
 
 def print_result(text: str) -> None:
