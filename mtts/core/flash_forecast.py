@@ -15,7 +15,7 @@ from mtts.core.image import Digest
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.ledger import KnownRelease
 from mtts.core.outcome import Outcome
-from mtts.core.storage import AUTO
+from mtts.core.storage import may_be_internal
 
 _ELSEWHERE: Final = 8
 """A release that took less than this part of its size from the flash lies on another disk."""
@@ -82,7 +82,7 @@ def _growth_bytes(runs: Sequence[RunCost]) -> int | None:
 
 def _staged_bytes(router: Router, runs: Sequence[RunCost], releases: Sequence[KnownRelease]) -> int | None:
     """For the node that needs most: one is updated after the other."""
-    if router.storage != AUTO and not router.storage.strip("/").startswith("flash"):
+    if not may_be_internal(router.storage):
         return 0
     needed = [
         _staged_for(

@@ -44,6 +44,11 @@ def standing_place(prefix: str, *, resource: Resource, disks: Sequence[Item], fl
     return Place(prefix, under.free_bytes)
 
 
+def may_be_internal(setting: str) -> bool:
+    """Whether `storage:` may mean internal storage, as far as its own words tell."""
+    return setting == AUTO or normalise_path(setting).partition("/")[0] == _FLASH
+
+
 def choose_storage(
     setting: str,
     *,

@@ -175,6 +175,22 @@ def test_with_sizes_unknown_the_floor_is_the_reserve_alone() -> None:
     assert codes(history(a_report(1, free_bytes=MIB - 1), releases=[])) == ["flash-near-floor"]
 
 
+@pytest.mark.parametrize(
+    ("storage", "is_internal"),
+    [
+        ("auto", True),
+        ("flash", True),
+        ("/flash/mtts/", True),
+        ("flash2", False),
+        ("flash2/mtts", False),
+        ("usb1", False),
+    ],
+)
+def test_which_storage_is_the_flash_is_told_by_the_first_part_of_its_path(storage: str, is_internal: bool) -> None:
+    found = history(a_report(1), router=a_router(storage=storage))
+    assert (found.forecast.staged_bytes != 0) is is_internal
+
+
 def test_a_node_on_another_disk_needs_no_room_on_the_flash() -> None:
     on_usb = history(a_report(1, free_bytes=2 * MIB), router=a_router(storage="usb1"))
     assert (on_usb.forecast.staged_bytes, codes(on_usb)) == (0, [])
