@@ -11,7 +11,6 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ from typing import Final
 from bench.rig.distance import far_away
 from bench.rig.fleet import FAR, NEAR, STATE, Seen
 from mtts.cli.lab_fleet import inventory_text, write_private
-from mtts.lab.container import Phase
+from mtts.lab.clone import clone
 from mtts.lab.fleet import Lab
 from mtts.lab.images import build_image
 from mtts.lab.router import HOST, LabRouter
@@ -28,10 +27,6 @@ from mtts.lab.session import Session
 ARCHITECTURES: Final = ("arm64", "arm")
 SPEED: Final = 50.0
 EXTRACTED_BYTES: Final = 100_000
-TABLES: Final = (
-    "/interface/bridge", "/interface/veth", "/interface/bridge/port", "/ip/address", "/ip/route", "/disk",
-    "/container/mounts", "/container/envs", "/container",
-)  # fmt: skip
 
 
 async def serve(directory: Path, *, routers: int, round_trip_s: float) -> None:
@@ -46,7 +41,7 @@ async def serve(directory: Path, *, routers: int, round_trip_s: float) -> None:
         await _deploy(directory / NEAR, fleet[: len(ARCHITECTURES)])
         for number, router in enumerate(fleet):
             if number >= len(ARCHITECTURES):
-                _copy_node(fleet[number % len(ARCHITECTURES)], router)
+                clone(fleet[number % len(ARCHITECTURES)], router)
         if round_trip_s:
             ports = await _far_ports(fleet, round_trip_s)
             write_private(directory / FAR, re.sub(r"port: (\d+)", lambda match: f"port: {ports[match[1]]}", inventory))
@@ -61,24 +56,6 @@ async def _deploy(inventory: Path, routers: Sequence[LabRouter]) -> None:
     )
     if await process.wait():
         raise RuntimeError("the deploy in the lab failed")
-
-
-def _copy_node(template: LabRouter, router: LabRouter) -> None:
-    """The template's node under the other router's name, its container running."""
-
-    def renamed(text: str) -> str:
-        return re.sub(rf"\b{re.escape(template.name)}\b", router.name, text)
-
-    for path in TABLES:
-        for item in template.device.table(path).items.values():
-            if not item.values.get("comment", "").startswith("mtts:"):
-                continue
-            copied = router.device.table(path).insert({name: renamed(value) for name, value in item.values.items()})
-            if path == "/container":
-                running = template.device.engine.containers[item.id]
-                router.device.engine.containers[copied.id] = replace(
-                    running, item=copied, root=renamed(running.root), phase=Phase.RUNNING, process=None
-                )
 
 
 async def _far_ports(fleet: Sequence[LabRouter], round_trip_s: float) -> dict[str, int]:
