@@ -62,7 +62,7 @@ class TimingSection(Section):
     healthy: Duration | None = Field(None, description="For a node to become healthy. 2m")
     observe: DurationOrZero | None = Field(None, description="How long a node must then stay healthy. 30s")
     settle: DurationOrZero | None = Field(None, description="Before the last flash sample. 60s")
-    gap: DurationOrZero | None = Field(None, description="Between two flash samples that must agree. 2s")
+    gap: DurationOrZero | None = Field(None, description="Between two looks at the flash that must agree. 2s")
     confirm: Duration | None = Field(None, description="The patience of the guard on the router. 600s")
     poll: Duration | None = Field(None, description="Between two looks at something that is awaited. 1s")
 
@@ -71,7 +71,7 @@ class FlashSection(Section):
     """What updates may do to the router's flash."""
 
     reserve: Reserve | None = Field(None, description="What must stay free, like 1MiB (the built-in) or 512KiB.")
-    budget: Count | None = Field(None, description="The most updates per month. No limit")
+    budget: Count | None = Field(None, description="Releases in 30 days beyond which reports warn. None")
 
 
 class NodeSection(Section):
@@ -124,7 +124,7 @@ class Settings(Section):
     image: Image | None = Field(None, description="The image of all nodes; a node's own image comes first.")
     storage: RouterPath | None = Field(None, description="auto, or a place like disk1 or usb1/mtts. auto")
     via: Via | None = Field(None, description="tailnet: the router is reached through its own node.")
-    window: Window | None = Field(None, description="When updates may run: Sat 02:00-04:00, comma list. Always")
+    window: Window | None = Field(None, description="When updates may run (not kept yet): Sat 02:00-04:00, comma list.")
     platform: BoardPlatform | None = Field(None, description="linux/arm/v5 and the like. From the architecture")
     timing: TimingSection | None = None
     node: NodeSection | None = Field(None, description="Settings of every node.")

@@ -81,7 +81,6 @@ def test_what_is_commented_out_in_the_start_is_right_too() -> None:
     live = [line.replace("# login_server:", "login_server:").replace("# tags:", "tags:") for line in live]
     inventory = loaded("\n".join(live).replace("    host: h", "    host: h\n    groups: [branches]"))
     (router,) = inventory.routers
-    assert router.window == "Sat 02:00-04:00"
     assert router.nodes[0].tags == ("tag:router",)
     assert router.nodes[0].login_server == "https://headscale.example.net"
     assert len(router.nodes[0].advertise_routes) == 1
