@@ -118,6 +118,10 @@ class Store(Protocol):
         """Runs that go on or were killed, newest first."""
         ...
 
+    async def step_to(self, router: str, node: str, digest: Digest) -> PastResult | None:
+        """The last result of the node in which a known release gave way to `digest`, another one."""
+        ...
+
     async def samples(self, routers: Sequence[str], *, since_s: float) -> list[RecordedSample]:
         """Every sample of these routers since then, oldest first."""
         ...
@@ -132,8 +136,8 @@ class Store(Protocol):
 
     async def quarantine(self, entry: Quarantined) -> None: ...
 
-    async def lift(self, digest: Digest) -> None:
-        """Take a digest out of quarantine, for every router."""
+    async def lift(self, digest: Digest, *, router: str) -> None:
+        """Take a digest out of quarantine for the fleet and for `router`; what holds for another router stays."""
         ...
 
     async def quarantined(self) -> list[Quarantined]: ...

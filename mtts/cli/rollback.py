@@ -22,6 +22,7 @@ def rollback(
     from mtts.cli.wiring import sole_writer  # noqa: PLC0415
     from mtts.core.inventory import Router  # noqa: PLC0415
     from mtts.core.outcome import NodeResult  # noqa: PLC0415
+    from mtts.core.rollback import Target  # noqa: PLC0415
     from mtts.engine.fleet import Fleet  # noqa: PLC0415
     from mtts.engine.quarantine import Quarantine  # noqa: PLC0415
     from mtts.engine.rollback import rollback_router  # noqa: PLC0415
@@ -29,13 +30,14 @@ def rollback(
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
+    target = Target.parse(to) if to is not None else None
     with sole_writer(settings, "rollback") as store:
 
         async def drive(fleet: Fleet, services: Services, routers: Sequence[Router]) -> None:
             quarantine = await Quarantine.load(store, services.clock)
 
             async def work(router: Router) -> list[NodeResult]:
-                return await rollback_router(services, quarantine, router, to=to)
+                return await rollback_router(services, quarantine, router, to=target)
 
             await fleet.run(routers, work)
 

@@ -7,7 +7,7 @@ that is not in it cannot be made.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 CODES: Final[Mapping[str, str]] = {
     # usage: nothing was contacted
@@ -211,6 +211,11 @@ class CommandTrappedError(RouterError):
 
 class StepFailedError(RouterError):
     """The router did not do what it accepted (pull, start, health); the code says which."""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """The error that says what a decision found."""
+        return cls(problem.message, code=problem.code, hint=problem.hint)
 
 
 class RegistryError(MttsError):

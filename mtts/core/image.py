@@ -131,7 +131,7 @@ class ImageRef:
                 raise _invalid(text, "its digest is not sha256:<64 hex>") from error
         head, slash, tail = name.rpartition("/")
         last, colon, tag_text = tail.partition(":")
-        if colon and not _TAG.fullmatch(tag_text):
+        if colon and not is_tag(tag_text):
             raise _invalid(text, f"{tag_text!r} is not a tag")
         name = f"{head}{slash}{last}"
         registry, repository = _split_host(name)
@@ -188,6 +188,11 @@ class Release:
     def is_shown_as(self, image_id: str) -> bool:
         """Whether a router's `image-id` is this release: the config's digest, after some pulls the manifest's."""
         return image_id in (str(self.config_digest), str(self.manifest_digest))
+
+
+def is_tag(text: str) -> bool:
+    """Whether a registry could have a tag of this name."""
+    return _TAG.fullmatch(text) is not None
 
 
 def _split_host(name: str) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """How a node stands at the end of a run, and the exit code that follows from all of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from mtts.core.errors import AuthRejectedError, MttsError, Problem, SessionLostError, UnreachableError
 from mtts.core.flash import FlashDelta, FlashSample, delta_of
 from mtts.core.image import Digest
+from mtts.core.tag import Tag
 
 
 class Outcome(StrEnum):
@@ -75,6 +76,35 @@ class NodeResult:
     changes_pending: bool = False
     """For `plan` and `update --check`: the node is not as the inventory wants it."""
 
+    @classmethod
+    def of(cls, router: str, node: str, tag: Tag | None = None) -> Self:
+        """The node as it stands, with nothing done to it; `tag` is its container's."""
+        if tag is None:
+            return cls(router, node, Outcome.NO_OP)
+        return cls(
+            router,
+            node,
+            Outcome.NO_OP,
+            from_version=tag.version,
+            to_version=tag.version,
+            from_digest=tag.platform,
+            to_digest=tag.platform,
+        )
+
+    def ended(self, outcome: Outcome, problem: Problem) -> Self:
+        """The same node with what went wrong, still on the release that it had; nothing proves its health then."""
+        is_known = outcome is not Outcome.UNKNOWN
+        return replace(
+            self,
+            outcome=outcome,
+            to_version=self.from_version if is_known else None,
+            to_digest=self.from_digest if is_known else None,
+            evidence=None,
+            problem=problem,
+            next_step=problem.hint or f"run the command again for {self.router}",
+            changes_pending=False,
+        )
+
     @property
     def flash(self) -> FlashDelta | None:
         """What the work cost in flash."""
@@ -93,7 +123,7 @@ def exit_code(results: Iterable[NodeResult]) -> int:
     return max(codes)
 
 
-_NO_WAY: Final = (UnreachableError, AuthRejectedError, SessionLostError)
+NO_WAY: Final = (UnreachableError, AuthRejectedError, SessionLostError)
 """Without a session the router cannot be asked how it stands."""
 
 _OFFLINE: Final = frozenset({"start-failed", "needs-login", "not-healthy", "crash-loop"})
@@ -105,7 +135,7 @@ def settle(error: MttsError, *, wrote: bool, serving: bool) -> Outcome:
 
     A lost session before the first write changed nothing; after it, the last command may or may not have run.
     """
-    if isinstance(error, _NO_WAY):
+    if isinstance(error, NO_WAY):
         return Outcome.UNKNOWN if wrote else Outcome.UNREACHABLE
     if not wrote:
         return Outcome.REFUSED

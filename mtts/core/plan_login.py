@@ -17,6 +17,7 @@ from mtts.core.inventory import NodeSpec, Router
 from mtts.core.node_context import NodeContext, has_identity, keeps_key, place_key, retire_key
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import place_of
+from mtts.core.slots import not_deployed
 
 
 def plan_login(*, router: Router, node: NodeSpec, facts: Facts, reauth: bool) -> Plan:
@@ -49,9 +50,7 @@ def _cannot_login(context: NodeContext, *, reauth: bool) -> Problem | None:
     router, node, facts = context.router, context.node, context.facts
     containers = facts.containers_of(node.name)
     if len(containers) != 1 or (containers[0].tag and containers[0].tag.adopted):
-        return Problem(
-            "not-deployed", f"{router.name} has no node {node.name} that mtts made", f"mtts deploy {router.name}"
-        )
+        return not_deployed(router.name, node.name)
     if node.auth_key is None:
         return Problem("auth-key-missing", f"node {node.name} has no auth key", "set `auth_key:` of the node")
     if reauth and context.dialect.word(Term.SHELL_COMMAND) is None:

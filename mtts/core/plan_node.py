@@ -52,7 +52,7 @@ from mtts.core.node_context import (
 )
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
-from mtts.core.slots import clearing, slots_of
+from mtts.core.slots import clearing, slots_of, state_unknown
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
 
@@ -353,11 +353,3 @@ def _plan_foreign(
         {"comment": str(tag)},
     )
     return [*_bring_up(context, row, place=None, refusals=refusals), comment]
-
-
-def state_unknown(row: ContainerRow) -> Problem:
-    return Problem(
-        "state-unknown",
-        f"the router shows {row.label} in a state that mtts does not know",
-        "look at it with /container/print detail; where it changes by itself, run the command again",
-    )

@@ -39,7 +39,7 @@ from mtts.core.facts import ContainerRow, Facts, Item
 from mtts.core.health import Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.plan import Plan, fingerprint, path_through_node
+from mtts.core.plan import path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
 from mtts.core.slots import Slots, other_slot, removals
 from mtts.core.storage import Place
@@ -62,18 +62,30 @@ _BOOTING: Final = ("start-on-boot", "restart-policy", "restart-interval", "resta
 
 @dataclass(frozen=True, slots=True)
 class SwapPlan:
-    """One swap; `plan` holds all its changes in order, or why it must not be."""
+    """One swap: its changes in the order in which they are done."""
 
-    plan: Plan
     staged_root: str
-    live_root: str
-    stage: tuple[Change, ...] = ()
+    """Root directory of the new entry."""
+    stage: tuple[Change, ...]
     """Beside the running container: nothing of it is felt."""
-    switch: tuple[Change, ...] = ()
+    switch: tuple[Change, ...]
     """From the stop of the old one to the proof of the new one."""
-    commit: tuple[Change, ...] = ()
-    before_start: tuple[Change, ...] = ()
+    commit: tuple[Change, ...]
+    before_start: tuple[Change, ...]
     """What any start of the node needs, the one of the old container as well."""
+    warnings: tuple[Problem, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return (*self.stage, *self.switch, *self.commit)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why there is no swap; at least one reason."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
 
 
 def plan_swap(
@@ -84,36 +96,31 @@ def plan_swap(
     slots: Slots,
     live: ContainerRow,
     release: Release,
-) -> SwapPlan:
+) -> SwapPlan | Refused:
     """The swap of `live`, of `slots`, for `release`."""
     checks = check_node(facts=facts, router=router, node=node, release=release)
-    refusals = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem is not None]
+    problems = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem is not None]
     warnings = [check.problem for check in checks if check.level is Level.WARNING and check.problem is not None]
     place = place_of(router, node, facts, release)
     through_node = path_through_node(router, facts)
     if through_node is not None:
-        refusals.append(through_node)
+        problems.append(through_node)
     scratch = diff_objects(scratch_objects(scratch_bytes(node, release)), facts, node=node.name, is_up=live.is_up)
-    refusals.extend(scratch.refusals)
-    plan = Plan(
-        router=router.name,
-        node=node.name,
-        routeros=facts.resource.version_text,
-        fingerprint=fingerprint(facts),
-        refusals=tuple(refusals),
-        warnings=tuple(warnings),
-        to_version=release.version,
-    )
-    if refusals or isinstance(place, Problem):  # a problem of the place is among the checks
-        return SwapPlan(plan, "", live.root_dir)
+    problems.extend(scratch.refusals)
+    if problems or isinstance(place, Problem):  # a problem of the place is among the checks
+        return Refused(tuple(problems), tuple(warnings))
     staged = _staged(node, facts, live, release, place)
     leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root
     stage = (*scratch.changes, *removals(slots.leftovers), *_stage(staged, leftover_root=leftover_root))
     before_start = tuple(_before_start(node, place))
-    switch = tuple(_switch(node, facts, live, staged, before_start))
-    commit = tuple(_commit(node, facts, live, staged, release))
-    plan = replace(plan, changes=(*stage, *switch, *commit))
-    return SwapPlan(plan, staged.identity["root-dir"], live.root_dir, stage, switch, commit, before_start)
+    return SwapPlan(
+        staged_root=staged.identity["root-dir"],
+        stage=stage,
+        switch=tuple(_switch(node, facts, live, staged, before_start)),
+        commit=tuple(_commit(node, facts, live, staged, release)),
+        before_start=before_start,
+        warnings=tuple(warnings),
+    )
 
 
 def state_source(live: ContainerRow, mounts: tuple[Item, ...], dialect: Dialect) -> str | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from mtts.core.errors import Problem, UsageError
-from mtts.core.image import Digest, ImageRef
+from mtts.core.image import Digest, ImageRef, is_tag
 from mtts.core.ledger import KnownRelease, PastResult
 
 
@@ -16,50 +17,41 @@ class Target:
     digest: Digest | None
     """Of the platform manifest."""
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What somebody named: a digest, or a version. UsageError where it is neither."""
+        try:
+            return cls(None, Digest.parse(text))
+        except ValueError:
+            if not is_tag(text):
+                raise UsageError(
+                    f"{text!r} is neither a version nor a digest", hint="mtts history shows what ran before"
+                ) from None
+            return cls(text, None)
+
     def references(self, image: ImageRef) -> tuple[ImageRef, ...]:
         """Where to ask for it, best first.
 
-        A tag named like the version comes before the digest, which not every RouterOS may take.
+        A tag named like the version comes before the digest, which not every RouterOS may take. A label need not be
+        a tag.
         """
-        return tuple(self._references(image))
-
-    def _references(self, image: ImageRef) -> Sequence[ImageRef]:
-        found = []
-        if self.version is not None:
-            try:
-                found.append(ImageRef.parse(f"{image.name}:{self.version}"))
-            except UsageError:  # a label need not be a tag
-                if self.digest is None:
-                    raise
+        names = []
+        if self.version is not None and is_tag(self.version):
+            names.append(f"{image.name}:{self.version}")
         if self.digest is not None:
-            found.append(ImageRef.parse(f"{image.name}@{self.digest}"))
-        return found
+            names.append(f"{image.name}@{self.digest}")
+        return tuple(map(ImageRef.parse, names))
 
 
 def choose_target(
-    to: str | None,
-    *,
-    router: str,
-    node: str,
-    running: Digest | None,
-    history: Sequence[PastResult],
-    known: Sequence[KnownRelease],
+    named: Target | None, *, router: str, node: str, last_step: PastResult | None, known: Sequence[KnownRelease]
 ) -> Target | Problem:
-    """The release that `to` names, a digest or a version; without it the one that `running` took the place of.
-
-    `history` is the router's, newest first.
-    """
-    if to is not None:
-        try:
-            digest = Digest.parse(to)
-        except ValueError:
-            return Target(to, None)
-        version = next((release.version for release in known if release.manifest_digest == digest), None)
-        return Target(version, digest)
-    for past in history:
-        is_step = (past.router, past.node, past.to_digest) == (router, node, running)
-        if is_step and past.from_digest not in (None, running):
-            return Target(past.from_version, past.from_digest)
+    """The release that somebody `named`; without that, what ran before `last_step` brought the running one."""
+    if named is not None:
+        version = next((one.version for one in known if one.manifest_digest == named.digest), named.version)
+        return Target(version, named.digest)
+    if last_step is not None:
+        return Target(last_step.from_version, last_step.from_digest)
     return Problem(
         "previous-release-unknown",
         f"the store does not know what node {node} on {router} ran before",

@@ -83,6 +83,20 @@ def starting(live: ContainerRow, why: str, *, node_id: str | None = None) -> Ite
     yield _proving(live, node_id)
 
 
+def not_deployed(router: str, node: str) -> Problem:
+    """There is no such node; only a deploy makes one."""
+    return Problem("not-deployed", f"{router} has no node {node}", f"mtts deploy {router}")
+
+
+def state_unknown(row: ContainerRow) -> Problem:
+    """The container is in a state that nothing may be built on."""
+    return Problem(
+        "state-unknown",
+        f"the router shows {row.label} as {row.state}, which mtts does not know or did not ask for",
+        "look at it with /container/print detail; where it changes by itself, run the command again",
+    )
+
+
 def _proving(live: ContainerRow, node_id: str | None) -> AwaitHealthy:
     node = live.tag.node if live.tag else live.label
     return AwaitHealthy(live.root_dir, f"node {node}", "proves that it serves", node_id)

@@ -11,10 +11,12 @@ from enum import Enum, auto
 
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, ContainerState
+from mtts.core.health import Evidence
 from mtts.core.image import Digest, Release, ReleaseDigests
 from mtts.core.ledger import KnownRelease, Quarantined
+from mtts.core.slots import not_deployed, state_unknown
 from mtts.core.tag import Tag
-from mtts.core.version_order import is_downgrade
+from mtts.core.version_order import downgrade_problem
 
 
 class Ask(Enum):
@@ -49,11 +51,16 @@ class Leave:
     """Nothing is written, for this reason."""
 
     problem: Problem
-    is_lost: bool = False
-    """Nothing serves meanwhile, and no start would help."""
 
 
-Decision = Unchanged | Repair | Swap | Leave
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Nothing can be done, for this reason, and nothing serves: no start would help."""
+
+    problem: Problem
+
+
+Decision = Unchanged | Repair | Swap | Leave | Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +87,23 @@ class Policy:
     """Oldest first."""
 
 
-def decide(live: ContainerRow | None, latest: Latest, policy: Policy, *, router: str, node: str) -> Decision | Ask:
-    """What is to be done about one node."""
-    refusal = _unfit(live, router=router, node=node)
+def decide(
+    live: ContainerRow | None,
+    latest: Latest,
+    policy: Policy,
+    *,
+    router: str,
+    node: str,
+    start_failed: bool = False,
+) -> Decision | Ask:
+    """What is to be done about one node; `start_failed` says that this run tried to start its container in vain."""
+    refusal = unfit(live, router=router, node=node)
     if refusal is not None or live is None or live.tag is None:
-        return Leave(refusal or _not_deployed(router, node))
+        return Leave(refusal or not_deployed(router, node))
     ailment = _ailment(live)
-    is_lost = live.state is ContainerState.FAILED
+    is_lost = live.state is ContainerState.FAILED or (start_failed and not live.is_up)
     if latest.problem is not None:
-        return Leave(latest.problem, is_lost) if ailment is None or is_lost else Repair(ailment)
+        return _without(latest.problem, ailment, is_lost=is_lost)
     current = _is_current(live, live.tag, latest, policy.known)
     if isinstance(current, Ask):
         return current
@@ -99,28 +114,39 @@ def decide(live: ContainerRow | None, latest: Latest, policy: Policy, *, router:
     against = _against(latest.release, live.tag, policy, router=router)
     if against is None:
         return Swap(latest.release, "its image is gone" if current else "the image changed")
-    return Leave(against, is_lost) if ailment is None or is_lost else Repair(ailment)
+    return _without(against, ailment, is_lost=is_lost)
 
 
-def _unfit(live: ContainerRow | None, *, router: str, node: str) -> Problem | None:
-    """Why an update has no business with the node: it never provisions, and never meddles with what it cannot read."""
+def _without(problem: Problem, ailment: str | None, *, is_lost: bool) -> Decision:
+    """What is left where no other release can be had."""
+    if is_lost:
+        return Lost(problem)
+    return Leave(problem) if ailment is None else Repair(ailment)
+
+
+def unfit(live: ContainerRow | None, *, router: str, node: str) -> Problem | None:
+    """Why no release of the node may be swapped: nothing is provisioned here, nor touched that cannot be read."""
     if live is None or live.tag is None:
-        return _not_deployed(router, node)
+        return not_deployed(router, node)
     if not live.tag.is_recorded:
         return Problem(
             "not-deployed", f"node {node} was never verified on {router}", f"mtts deploy {router} finishes its deploy"
         )
     if live.state in (ContainerState.UNKNOWN, ContainerState.EXTRACTING, ContainerState.DELETING):
-        return Problem(
-            "state-unknown",
-            f"the router shows {live.label} as {live.state}, which no command of mtts asked for",
-            "look at it with /container/print detail, and run the command again once it has settled",
-        )
+        return state_unknown(live)
     return None
 
 
-def _not_deployed(router: str, node: str) -> Problem:
-    return Problem("not-deployed", f"{router} has no node {node}, and an update makes none", f"mtts deploy {router}")
+def evidence_of(live: ContainerRow | None, *, via_tailnet: bool) -> Evidence:
+    """What the health of an unchanged node rests on, without another question to its router."""
+    if via_tailnet:
+        return Evidence.TAILNET
+    return Evidence.PROBE if live is not None and live.probe == "healthy" else Evidence.RECORD
+
+
+def is_damage(code: str) -> bool:
+    """Whether a container that failed to start so may have lost its image; a pull costs flash and is tried once."""
+    return code in ("start-failed", "crash-loop")
 
 
 def _ailment(live: ContainerRow) -> str | None:
@@ -166,4 +192,4 @@ def _against(release: Release, tag: Tag, policy: Policy, *, router: str) -> Prob
                 )
     if policy.allow_downgrade:
         return None
-    return is_downgrade(tag.version, tag.platform, release, policy.known)
+    return downgrade_problem(tag.version, tag.platform, release, policy.known)

@@ -46,7 +46,7 @@ def compare(label: str | None, other: str | None) -> Order:
     return Order.OLDER if mine < theirs else Order.NEWER
 
 
-def is_downgrade(
+def downgrade_problem(
     running_version: str | None, running_digest: Digest | None, target: Release, known: Sequence[KnownRelease]
 ) -> Problem | None:
     """Why `target` should not replace what runs unless somebody asks for it; None where it may.

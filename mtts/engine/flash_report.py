@@ -6,7 +6,7 @@ Nothing is written to a router. One that does not answer is reported from the st
 import asyncio
 from collections.abc import Sequence
 
-from mtts.core.errors import DeadlineError, MttsError
+from mtts.core.errors import MttsError
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.flash_history import FlashReport, flash_histories
 from mtts.core.flash_warnings import MONTH_S
@@ -15,7 +15,7 @@ from mtts.core.ledger import PastRun
 from mtts.core.outcome import NodeResult, Outcome, exit_code, settle
 from mtts.engine.fleet import Fleet
 from mtts.engine.sample import sample
-from mtts.engine.services import Services
+from mtts.engine.services import Services, late
 from mtts.ports import Store
 
 
@@ -59,6 +59,4 @@ async def _ask(services: Services, router: Router) -> FlashSample:
         async with asyncio.timeout(services.timeout_s), services.routers.session(router) as session:
             return await sample(services, session, router, Moment.REPORT)
     except TimeoutError:
-        raise DeadlineError(
-            f"{router.name} did not answer within {services.timeout_s:g} s", hint="give it more with --timeout"
-        ) from None
+        raise late(router, services.timeout_s) from None

@@ -9,6 +9,7 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
 from mtts.core.preflight import Level, NodeChecks
+from mtts.core.slots import not_deployed
 from mtts.core.status import NodeLog, NodeStatus
 from mtts.engine.execute import result_of
 from mtts.engine.gather import gather, gather_containers
@@ -87,9 +88,7 @@ async def log_router(
 def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> ContainerRow:
     mine = [row for row in containers if row.tag is not None and row.tag.node == node]
     if not mine:
-        raise StepFailedError(
-            f"{router.name} has no node {node}", code="not-deployed", hint=f"mtts deploy {router.name}"
-        )
+        raise StepFailedError.of(not_deployed(router.name, node))
     return mine[0]
 
 

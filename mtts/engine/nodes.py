@@ -8,46 +8,60 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from mtts.core.errors import DeadlineError, MttsError
+from mtts.core.errors import MttsError
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, settle
-from mtts.engine.services import NodeWork, Services
+from mtts.engine.services import NodeWork, Services, late
 
 Found = TypeVar("Found")
 
 
 async def on_each_node(
-    services: Services, router: Router, do: Callable[[NodeWork], Awaitable[tuple[NodeResult, Found]]]
+    services: Services,
+    router: Router,
+    do: Callable[[NodeWork], Awaitable[tuple[NodeResult, Found]]],
+    *,
+    is_patient: bool = False,
 ) -> list[tuple[NodeResult, Found | None]]:
-    """What `do` brought for each node in the inventory's order; None beside the result of a fault."""
+    """What `do` brought for each node in the inventory's order; None beside the result of a fault.
+
+    A patient one leaves it to `do` what of its work the deadline may cut off (`NodeWork.within_deadline`).
+    """
     done: list[tuple[NodeResult, Found | None]] = []
     work: NodeWork | None = None
+    deadline_s = None if services.timeout_s is None else asyncio.get_running_loop().time() + services.timeout_s
     try:
-        async with asyncio.timeout(services.timeout_s), services.routers.session(router) as session:
+        async with (
+            asyncio.timeout_at(None if is_patient else deadline_s),
+            services.routers.session(router) as session,
+        ):
             for node in router.nodes:
-                work = NodeWork(services, session, router, node)
+                work = NodeWork(services, session, router, node, deadline_s=deadline_s)
                 try:
                     done.append(await do(work))
                 except MttsError as error:
-                    done.append((_faulted(router, node.name, error, wrote=work.mark.wrote), None))
+                    done.append((_faulted(work, error), None))
     except TimeoutError:
-        late = DeadlineError(
-            f"{router.name} was not done within {services.timeout_s:g} s", hint="give it more with --timeout"
-        )
-        return done + _left(router, done, late, wrote=work is not None and work.mark.wrote)
+        return done + _left(router, done, late(router, services.timeout_s), work)
     except MttsError as error:  # no session came about
-        return done + _left(router, done, error, wrote=False)
+        return done + _left(router, done, error, None)
     return done
 
 
 def _left(
-    router: Router, done: list[tuple[NodeResult, Found | None]], error: MttsError, *, wrote: bool
+    router: Router, done: list[tuple[NodeResult, Found | None]], error: MttsError, work: NodeWork | None
 ) -> list[tuple[NodeResult, Found | None]]:
-    """The nodes without a result: the first of them was under way, nothing was done to the others."""
-    left = router.nodes[len(done) :]
-    return [(_faulted(router, node.name, error, wrote=wrote and node is left[0]), None) for node in left]
+    """The nodes without a result: the first of them was under way in `work`, nothing was done to the others."""
+    return [
+        (_faulted(work, error) if work and node is work.node else _untouched(router, node.name, error), None)
+        for node in router.nodes[len(done) :]
+    ]
 
 
-def _faulted(router: Router, node: str, error: MttsError, *, wrote: bool) -> NodeResult:
-    outcome = settle(error, wrote=wrote, serving=False)
-    return NodeResult(router.name, node, outcome, problem=error.problem, next_step=error.problem.hint)
+def _faulted(work: NodeWork, error: MttsError) -> NodeResult:
+    outcome = settle(error, wrote=work.mark.wrote, serving=False)
+    return NodeResult.of(work.router.name, work.node.name).ended(outcome, error.problem)
+
+
+def _untouched(router: Router, node: str, error: MttsError) -> NodeResult:
+    return NodeResult.of(router.name, node).ended(settle(error, wrote=False, serving=False), error.problem)

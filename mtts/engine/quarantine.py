@@ -1,9 +1,14 @@
-"""What a run knows beside the routers: releases seen before, and those that must not be installed (I19)."""
+"""Releases that must not be installed, as a run sees and extends them (I19).
+
+What one router shows holds back the others at once, whether or not the store takes it: that costs a warning, never
+a router's result.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
+from mtts.core.errors import Problem, StoreError
 from mtts.core.image import Digest
 from mtts.core.ledger import KnownRelease, Quarantined
 from mtts.ports import Clock, Store
@@ -11,26 +16,41 @@ from mtts.ports import Clock, Store
 
 @dataclass(slots=True)
 class Quarantine:
-    """The store's quarantine, as this run sees and extends it: what one router shows holds back the others at once."""
+    """The store's quarantine, and the releases that the store knew when the run began."""
 
     store: Store
     clock: Clock
     known: Sequence[KnownRelease]
     """Oldest first."""
-    entries: list[Quarantined] = field(default_factory=list)
+    entries: tuple[Quarantined, ...] = field(default=())
 
     @classmethod
     async def load(cls, store: Store, clock: Clock) -> Self:
-        return cls(store, clock, await store.known_releases(), await store.quarantined())
+        """StoreError where it cannot be read: then nothing is to be done either."""
+        return cls(store, clock, await store.known_releases(), tuple(await store.quarantined()))
 
-    async def add(self, digest: Digest, *, router: str | None, reason: str) -> None:
-        """For `router`, or for every one with None."""
+    async def add(self, digest: Digest, *, router: str | None, reason: str) -> tuple[Problem, ...]:
+        """For `router`, or for every one with None; what the store had against it."""
         entry = Quarantined(digest, router, reason, self.clock.now())
-        self.entries.append(entry)
-        await self.store.quarantine(entry)
+        self.entries = (*self.entries, entry)
+        try:
+            await self.store.quarantine(entry)
+        except StoreError as error:
+            return (_not_kept(error),)
+        return ()
 
-    async def lift(self, digest: Digest) -> None:
-        """It was proven after all."""
-        if any(entry.digest == digest for entry in self.entries):
-            self.entries = [entry for entry in self.entries if entry.digest != digest]
-            await self.store.lift(digest)
+    async def lift(self, digest: Digest, *, router: str) -> tuple[Problem, ...]:
+        """It was proven on `router` after all; what the store had against it. Other routers' own holds stay."""
+        kept = tuple(entry for entry in self.entries if entry.digest != digest or entry.router not in (None, router))
+        if kept == self.entries:
+            return ()
+        self.entries = kept
+        try:
+            await self.store.lift(digest, router=router)
+        except StoreError as error:
+            return (_not_kept(error),)
+        return ()
+
+
+def _not_kept(error: StoreError) -> Problem:
+    return replace(error.problem, message=f"the quarantine is not on record: {error.problem.message}")

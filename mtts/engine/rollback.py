@@ -1,73 +1,60 @@
 """`mtts rollback`: the swap of an update, towards a release that ran before; what is left is held back there."""
 
 from dataclasses import replace
-from typing import Final
 
 from mtts.core.errors import ImageNotFoundError, Problem, RegistryError
-from mtts.core.facts import ContainerRow, Facts
+from mtts.core.facts import Facts
 from mtts.core.image import Release
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
-from mtts.engine.execute import result_of
+from mtts.core.update import unfit
 from mtts.engine.gather import gather
+from mtts.engine.leftovers import settled_slots
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
 from mtts.engine.swap import standing
 from mtts.engine.swap_node import swap_node
 
-_HISTORY: Final = 200
-"""Results of a router to look through for what ran before."""
-
 
 async def rollback_router(
-    services: Services, quarantine: Quarantine, router: Router, *, to: str | None
+    services: Services, quarantine: Quarantine, router: Router, *, to: Target | None
 ) -> list[NodeResult]:
     """Every node of `router` on its previous release, or on the one that `to` names."""
 
     async def roll_back(work: NodeWork) -> tuple[NodeResult, None]:
-        return await _roll_back(replace(work, services=services), quarantine, to=to), None
+        return await _roll_back(work, quarantine, to=to), None
 
-    # The deadline of the router ends a staging, but never a switch that has begun: the swap sees to that.
-    return [result for result, _ in await on_each_node(replace(services, timeout_s=None), router, roll_back)]
+    return [result for result, _ in await on_each_node(services, router, roll_back, is_patient=True)]
 
 
-async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: str | None) -> NodeResult:
+async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
     router, node = work.router.name, work.node.name
-    slots = await standing(work)
-    live = slots.live
-    if live is None or live.tag is None or not live.tag.is_recorded:
-        problem = Problem("not-deployed", f"{router} has no verified node {node}", f"mtts deploy {router}")
-        return result_of(work, Outcome.REFUSED, problem=problem)
-    running = live.tag.platform
-    target = choose_target(
-        to,
-        router=router,
-        node=node,
-        running=running,
-        history=await quarantine.store.history([router], limit=_HISTORY),
-        known=quarantine.known,
-    )
-    if isinstance(target, Problem):
-        return _refused(work, live, target)
-    facts = await gather(work.session, work.router, (work.node,))
-    release = await _find(work, facts, target)
+    async with work.within_deadline():
+        slots, said = await settled_slots(work, await standing(work))
+        live = slots.live
+        refusal = unfit(live, router=router, node=node)
+        tag = live.tag if live is not None else None
+        as_found = replace(NodeResult.of(router, node, tag), warnings=said)
+        if refusal is not None or live is None or tag is None:
+            return as_found if refusal is None else as_found.ended(Outcome.REFUSED, refusal)
+        running = tag.platform
+        last_step = await quarantine.store.step_to(router, node, running) if running is not None else None
+        target = choose_target(to, router=router, node=node, last_step=last_step, known=quarantine.known)
+        if isinstance(target, Problem):
+            return as_found.ended(Outcome.REFUSED, target)
+        facts = await gather(work.session, work.router, (work.node,))
+        release = await _find(work, facts, target)
     if isinstance(release, Problem):
-        return _refused(work, live, release)
+        return as_found.ended(Outcome.REFUSED, release)
     if release.manifest_digest == running and live.is_up:
-        version = live.tag.version
-        return replace(result_of(work, Outcome.NO_OP), from_version=version, to_version=version)
+        return as_found
     result = await swap_node(work, facts=facts, slots=slots, live=live, release=release, quarantine=quarantine)
     if result.outcome is Outcome.UPDATED and running is not None:
-        await quarantine.add(running, router=router, reason="rolled back by hand")
-    return result
-
-
-def _refused(work: NodeWork, live: ContainerRow, problem: Problem) -> NodeResult:
-    version = live.tag.version if live.tag else None
-    return replace(result_of(work, Outcome.REFUSED, problem=problem), from_version=version)
+        said += await quarantine.add(running, router=router, reason="rolled back by hand")
+    return replace(result, warnings=(*said, *result.warnings))
 
 
 async def _find(work: NodeWork, facts: Facts, target: Target) -> Release | Problem:

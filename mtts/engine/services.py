@@ -1,7 +1,11 @@
 """What every use case needs, bound together once by cli/wiring.py."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from mtts.core.errors import DeadlineError
 from mtts.core.events import Emit, Event, Kind
 from mtts.core.inventory import NodeSpec, Router
 from mtts.ports import Clock, Registry, Routers, RouterSession, Secrets
@@ -51,6 +55,22 @@ class NodeWork:
     node: NodeSpec
     mark: Mark = field(default_factory=Mark)
     outage: Outage = field(default_factory=Outage)
+    deadline_s: float | None = None
+    """When the work on the router is to be done, by the event loop's clock."""
+
+    @asynccontextmanager
+    async def within_deadline(self) -> AsyncIterator[None]:
+        """Raise DeadlineError once the router's time is over; for what may be cut off at any moment."""
+        try:
+            async with asyncio.timeout_at(self.deadline_s):
+                yield
+        except TimeoutError:
+            raise late(self.router, self.services.timeout_s) from None
 
     def tell(self, kind: Kind, text: str) -> None:
         self.services.emit(Event(kind, self.router.name, self.node.name, text))
+
+
+def late(router: Router, timeout_s: float | None) -> DeadlineError:
+    """The work on a router took longer than somebody allowed."""
+    return DeadlineError(f"{router.name} was not done within {timeout_s or 0:g} s", hint="give it more with --timeout")

@@ -4,28 +4,25 @@ What is to be undone is read from the router, not remembered: whether an entry i
 the node. So the same few lines serve a failed step, a lost session, and what a killed run left behind.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from mtts.core.changes import Change
 from mtts.core.errors import (
-    AuthRejectedError,
-    DeadlineError,
     MttsError,
     Problem,
     SessionLostError,
     StepFailedError,
-    UnreachableError,
 )
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.image import Release
-from mtts.core.outcome import NodeResult, Outcome, settle
+from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
 from mtts.core.plan_update import STRATEGY, SwapPlan, node_id_of
-from mtts.core.slots import Slots, removals, serving, slots_of
+from mtts.core.slots import Slots, not_deployed, removals, serving, slots_of
+from mtts.core.verdict import Hold, Verdict, judge_failure
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
@@ -36,19 +33,13 @@ from mtts.engine.services import NodeWork
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Before each further attempt to reach a router that was lost in the middle of a swap."""
 
-_NO_WAY: Final = (SessionLostError, UnreachableError, AuthRejectedError)
-
-_UNHEALTHY: Final = frozenset({"start-failed", "not-healthy", "needs-login", "crash-loop", "identity-lost"})
-"""What speaks against a release, where the old one does its work in the same place."""
-
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """How a swap ended."""
+    """How a swap ended, and where its release must not be tried again."""
 
     result: NodeResult
-    speaks_against_release: bool = False
-    """It ran and did not serve, where its predecessor served (I19)."""
+    hold: Hold = Hold.NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,58 +80,45 @@ class SwapAttempt:
         return Swapped(self._updated())
 
     async def _stage(self) -> None:
-        """The deadline of the whole router ends with the staging: a switch that has begun is brought to its end."""
-        timeout_s = self._work.services.timeout_s
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._applier.apply_all(self._planned.stage)
-                await self._sample(self._work, Moment.STAGED)
-        except TimeoutError:
-            name = self._work.router.name
-            raise DeadlineError(
-                f"{name} was not done within {timeout_s:g} s", hint="give it more with --timeout"
-            ) from None
+        """The deadline of the router ends with the staging: a switch that has begun is brought to its end."""
+        async with self._work.within_deadline():
+            await self._applier.apply_all(self._planned.stage)
+            await self._sample(self._work, Moment.STAGED)
 
     async def _restore(self, error: MttsError) -> Swapped:
         """How the node stands once everything was done that can be done after `error`."""
         if not self._work.mark.wrote:
-            untouched = self._result(settle(error, wrote=False, serving=True))
-            return Swapped(replace(untouched, problem=error.problem, next_step=error.problem.hint))
+            return Swapped(self._result().ended(settle(error, wrote=False, serving=True), error.problem))
         self._work.tell(Kind.STEP, f"! {error.problem.message}")
         try:
             cleared = await self._clear(is_lost=isinstance(error, SessionLostError))
-        except _NO_WAY:
+        except NO_WAY:
             hint = f"the next run settles it: mtts update {self._work.router.name}"
-            problem = replace(error.problem, hint=hint)
-            return Swapped(replace(self._result(Outcome.UNKNOWN), problem=problem, next_step=hint))
+            return Swapped(self._result().ended(Outcome.UNKNOWN, replace(error.problem, hint=hint)))
         except MttsError as second:
-            problem = replace(second.problem, message=f"{error.problem.message}; then {second.problem.message}")
-            result = replace(self._result(Outcome.BROKEN), problem=problem, next_step=problem.hint)
-            return Swapped(result, speaks_against_release=self._is_to_blame(error, second))
+            verdict = self._judge(error, way_back=second.problem.code)
+            message = f"{error.problem.message}; then {second.problem.message}"
+            return Swapped(
+                self._result().ended(verdict.outcome, replace(second.problem, message=message)), verdict.hold
+            )
         left = () if cleared.remaining is None else (cleared.remaining,)
         if cleared.live.root_dir == self._planned.staged_root:  # it was recorded before the error: the swap was done
             return Swapped(self._updated(*left))
-        tag = self._live.tag
-        result = replace(
-            self._result(Outcome.ROLLED_BACK if self._has_switched else Outcome.KEPT_OLD),
-            to_version=tag.version if tag else None,
-            to_digest=tag.platform if tag else None,
-            problem=error.problem,
-            warnings=left,
-            next_step=error.problem.hint or f"mtts logs {self._work.router.name}",
+        verdict = self._judge(error, way_back=None)
+        problem = error.problem
+        if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
+            problem = replace(problem, hint="publish a corrected image; the next run takes it up")
+        return Swapped(replace(self._result().ended(verdict.outcome, problem), warnings=left), verdict.hold)
+
+    def _judge(self, error: MttsError, *, way_back: str | None) -> Verdict:
+        health, tag = self._facts.health, self._live.tag
+        return judge_failure(
+            error.problem.code,
+            has_switched=self._has_switched,
+            way_back=way_back,
+            was_healthy=health is None or health.is_healthy,
+            is_same_release=tag is not None and tag.platform == self._release.manifest_digest,
         )
-        return Swapped(result, speaks_against_release=self._is_to_blame(error))
-
-    def _is_to_blame(self, error: MttsError, second: MttsError | None = None) -> bool:
-        """Whether `error` speaks against the release, even though its predecessor failed after it (`second`).
-
-        Where both do not come online although they run, it is rather the tailnet that is away.
-        """
-        if not self._has_switched or error.problem.code not in _UNHEALTHY:
-            return False
-        health = self._facts.health
-        was_healthy = health is None or health.is_healthy
-        return second is None or (was_healthy and error.problem.code != "not-healthy")
 
     async def _clear(self, *, is_lost: bool) -> Cleared:
         """Over the session at hand, else over a new one, as often as patience lasts."""
@@ -152,7 +130,7 @@ class SwapAttempt:
         for pause_s in _PAUSES_S:
             try:
                 return await self._clear_anew()
-            except _NO_WAY:
+            except NO_WAY:
                 await self._work.services.clock.sleep(pause_s)
         return await self._clear_anew()
 
@@ -173,23 +151,20 @@ class SwapAttempt:
     def _updated(self, *warnings: Problem) -> NodeResult:
         recorded = self._applier.recorded
         return replace(
-            self._result(Outcome.UPDATED),
+            self._result(),
+            outcome=Outcome.UPDATED,
             to_version=recorded.version if recorded else self._release.version,
             to_digest=recorded.platform if recorded else self._release.manifest_digest,
             evidence=self._applier.evidence,
-            warnings=(*self._planned.plan.warnings, *warnings),
+            warnings=(*self._planned.warnings, *warnings),
         )
 
-    def _result(self, outcome: Outcome) -> NodeResult:
-        tag = self._live.tag
-        return NodeResult(
-            self._work.router.name,
-            self._work.node.name,
-            outcome,
+    def _result(self) -> NodeResult:
+        """The node as it was, with what the attempt has cost so far."""
+        return replace(
+            NodeResult.of(self._work.router.name, self._work.node.name, self._live.tag),
             strategy=STRATEGY,
             downtime_s=self._work.outage.duration_s,
-            from_version=tag.version if tag else None,
-            from_digest=tag.platform if tag else None,
             samples=tuple(self._samples) if self._work.mark.wrote else (),
         )
 
@@ -208,11 +183,7 @@ async def clear(
     """
     slots = await standing(work)
     if slots.live is None:
-        raise StepFailedError(
-            f"node {work.node.name} is not on {work.router.name} any more",
-            code="not-deployed",
-            hint=f"mtts deploy {work.router.name}",
-        )
+        raise StepFailedError.of(not_deployed(work.router.name, work.node.name))
     applier = Applier(work, observer, None)
     try:
         await applier.apply_all(serving(slots, prove=prove, node_id=node_id, before_start=before_start))
@@ -234,5 +205,5 @@ async def standing(work: NodeWork) -> Slots:
     """The node's containers as they are now; StepFailedError where nothing tells which of them is the node."""
     slots = slots_of(await gather_containers(work.session), work.node.name)
     if isinstance(slots, Problem):
-        raise StepFailedError(slots.message, code=slots.code, hint=slots.hint)
+        raise StepFailedError.of(slots)
     return slots

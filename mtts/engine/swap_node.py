@@ -5,14 +5,15 @@ from typing import Final
 
 from mtts.core.desired import STATE_FILE
 from mtts.core.dialect import Dialect
+from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan_update import COPIED, needs_login, plan_swap, state_not_mounted, state_source
+from mtts.core.plan_update import COPIED, Refused, needs_login, plan_swap, state_not_mounted, state_source
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.values import parse_size
-from mtts.engine.execute import result_of
+from mtts.core.verdict import Hold
 from mtts.engine.gather import gather_containers, gather_preconditions, gather_resource, read_file
 from mtts.engine.planning import observer_for
 from mtts.engine.quarantine import Quarantine
@@ -22,49 +23,43 @@ from mtts.engine.swap import SwapAttempt, Swapped
 _STEADY_LOOKS: Final = 5
 """After so many samples that differ, the smallest one counts: something else writes to the flash all the time."""
 
-_IDENTITY_GONE: Final = frozenset({"needs-login", "identity-lost"})
-"""How a node stands whose state a release destroyed: it would do so anywhere."""
-
 
 async def swap_node(
     work: NodeWork, *, facts: Facts, slots: Slots, live: ContainerRow, release: Release, quarantine: Quarantine
 ) -> NodeResult:
     """Swap `live` for `release`; refused, with nothing written, where a precondition is against it."""
-    facts = await _prepared(work, facts, live, release)
-    tag = live.tag
-    if tag is not None and tag.adopted:
-        live = await _with_all_settings(work, live)
-    from_version = tag.version if tag else None
-    if not work.node.ephemeral and not await _has_state(work, facts, live):
-        problem = state_not_mounted(work.router.name, live)
-        return replace(result_of(work, Outcome.REFUSED, problem=problem), from_version=from_version)
+    as_found = NodeResult.of(work.router.name, work.node.name, live.tag)
+    async with work.within_deadline():
+        facts = await _prepared(work, facts, live, release)
+        if live.tag is not None and live.tag.adopted:
+            live = await _with_all_settings(work, live)
+        has_state = work.node.ephemeral or await _has_state(work, facts, live)
+    if not has_state:
+        return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
     if facts.health is not None and facts.health.needs_login:
-        problem = needs_login(work.router.name, work.node.name, facts.health)
-        broken = result_of(work, Outcome.BROKEN, problem=problem)
-        return replace(broken, from_version=from_version, to_version=from_version)
+        return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
     planned = plan_swap(router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release)
-    if planned.plan.refusals:
-        first, *others = planned.plan.refusals
-        refused = result_of(work, Outcome.REFUSED, problem=first)
-        return replace(refused, from_version=from_version, warnings=(*others, *planned.plan.warnings))
+    if isinstance(planned, Refused):
+        first, *others = planned.problems
+        return replace(as_found.ended(Outcome.REFUSED, first), warnings=(*others, *planned.warnings))
     swapped = await SwapAttempt(work, facts=facts, live=live, planned=planned, release=release).run()
-    await _learn(quarantine, swapped, release, is_same=tag is not None and tag.platform == release.manifest_digest)
-    return swapped.result
+    said = await _learn(quarantine, swapped, release)
+    return replace(swapped.result, warnings=(*swapped.result.warnings, *said))
 
 
-async def _learn(quarantine: Quarantine, swapped: Swapped, release: Release, *, is_same: bool) -> None:
-    """A release that was seen unhealthy is held back everywhere; one that a node lost and could not regain, there."""
+async def _learn(quarantine: Quarantine, swapped: Swapped, release: Release) -> tuple[Problem, ...]:
+    """Keep what the swap showed about the release; what the store had against it."""
     result, digest = swapped.result, release.manifest_digest
     if result.outcome is Outcome.UPDATED:
-        await quarantine.lift(digest)
-    elif swapped.speaks_against_release and result.problem is not None:
-        said = result.problem.message
-        if is_same:
-            await quarantine.add(digest, router=result.router, reason=f"pulled again in vain: {said}")
-        else:
-            is_local = result.outcome is Outcome.BROKEN and result.problem.code not in _IDENTITY_GONE
-            router = result.router if is_local else None
-            await quarantine.add(digest, router=router, reason=f"on {result.router}: {said}")
+        return await quarantine.lift(digest, router=result.router)
+    said = result.problem.message if result.problem else ""
+    match swapped.hold:
+        case Hold.NOWHERE:
+            return ()
+        case Hold.ROUTER:
+            return await quarantine.add(digest, router=result.router, reason=f"it did not work there: {said}")
+        case Hold.FLEET:
+            return await quarantine.add(digest, router=None, reason=f"on {result.router}: {said}")
 
 
 async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:

@@ -9,7 +9,7 @@ from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow
 from mtts.core.image import Digest, Platform, Release, ReleaseDigests
 from mtts.core.ledger import KnownRelease, Quarantined
-from mtts.core.update import Ask, Decision, Latest, Leave, Policy, Repair, Swap, Unchanged, decide
+from mtts.core.update import Ask, Decision, Latest, Leave, Lost, Policy, Repair, Swap, Unchanged, decide
 from tests.core.examples import a_container, a_release, digest
 
 RECORDED = f"mtts:tailscale v=1.90.1 platform={digest('2')} index={digest('1')}"
@@ -93,7 +93,7 @@ CASES = {
         Swap, _in("download/extract failed"), Latest(digest("1"), SAME.digests, SAME)
     ),
     "its image is gone and the registry is away": Case(
-        Leave(DOWN, is_lost=True), _in("download/extract failed"), Latest(problem=DOWN)
+        Lost(DOWN), _in("download/extract failed"), Latest(problem=DOWN)
     ),
     # what an update has no business with
     "no container": Case("not-deployed", None),
@@ -205,7 +205,7 @@ def test_what_is_known_decides(case: Case) -> None:
 
     match case.expected:
         case str(code):
-            assert isinstance(decision, Leave)
+            assert isinstance(decision, Leave | Lost)
             assert decision.problem.code == code
             assert decision.problem.message
         case type():
@@ -220,15 +220,15 @@ def test_what_is_left_alone_comes_with_what_helps(code: str) -> None:
     for case in CASES.values():
         if case.expected == code:
             decision = decide(case.live, case.latest, case.policy, router="router1", node="tailscale")
-            assert isinstance(decision, Leave)
+            assert isinstance(decision, Leave | Lost)
             assert decision.problem.hint
 
 
-def test_a_lost_container_that_is_left_alone_is_said_to_be_lost() -> None:
-    case = CASES["its image is gone and was pulled again in vain"]
-    decision = decide(case.live, case.latest, case.policy, router="router1", node="tailscale")
-    assert isinstance(decision, Leave)
-    assert decision.is_lost
+def test_a_container_that_was_started_in_vain_is_lost_like_one_whose_image_is_gone() -> None:
+    same = Latest(digest("1"), SAME.digests, SAME)
+    stopped = _in("stopped")
+    assert isinstance(decide(stopped, same, Policy(), router="router1", node="tailscale"), Repair)
+    assert isinstance(decide(stopped, same, Policy(), router="router1", node="tailscale", start_failed=True), Swap)
 
 
 def test_why_it_is_swapped_is_said() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mtts.core.image import Digest, ImageRef, Platform, Release
 from mtts.core.ledger import KnownRelease
-from mtts.core.version_order import Order, compare, is_downgrade
+from mtts.core.version_order import Order, compare, downgrade_problem
 
 ASCENDING = [
     "1.9.3",
@@ -125,21 +125,21 @@ RUNNING_FIRST = (known(RUNNING, 1), known(TARGET, 2))
 def test_an_older_release_is_a_downgrade(
     running: str | None, target: str | None, history: tuple[KnownRelease, ...], is_older: bool
 ) -> None:
-    problem = is_downgrade(running, RUNNING, release(target), history)
+    problem = downgrade_problem(running, RUNNING, release(target), history)
     assert (problem and problem.code) == ("downgrade-unconfirmed" if is_older else None)
     assert problem is None or "--allow-downgrade" in problem.hint
 
 
 @pytest.mark.parametrize(("target", "is_older"), [("1.98.9", True), ("1.98.10", False), (None, False)])
 def test_without_a_recorded_digest_only_the_labels_speak(target: str | None, is_older: bool) -> None:
-    assert (is_downgrade("1.98.10", None, release(target), TARGET_FIRST) is not None) is is_older
+    assert (downgrade_problem("1.98.10", None, release(target), TARGET_FIRST) is not None) is is_older
 
 
 def test_the_release_that_runs_is_no_downgrade_of_itself() -> None:
-    assert is_downgrade(None, RUNNING, release(None, RUNNING), RUNNING_FIRST) is None
+    assert downgrade_problem(None, RUNNING, release(None, RUNNING), RUNNING_FIRST) is None
 
 
 def test_a_release_without_a_label_is_named_by_its_digest() -> None:
-    problem = is_downgrade(None, RUNNING, release(None), TARGET_FIRST)
+    problem = downgrade_problem(None, RUNNING, release(None), TARGET_FIRST)
     assert problem is not None
     assert TARGET.short in problem.message

@@ -84,6 +84,18 @@ class SqlStore:
         )
         return await self._read(asked, rows.past_result)
 
+    async def step_to(self, router: str, node: str, digest: Digest) -> PastResult | None:
+        result = schema.result.c
+        asked = (
+            select(schema.result, schema.run)
+            .join(schema.run, result.run_id == schema.run.c.id)
+            .where(result.router == router, result.node == node)
+            .where(result.to_digest == str(digest), result.from_digest != str(digest))
+            .order_by(schema.run.c.started_s.desc())
+            .limit(1)
+        )
+        return next(iter(await self._read(asked, rows.past_result)), None)
+
     async def unfinished(self, *, limit: int) -> list[PastRun]:
         asked = (
             select(schema.run)
@@ -128,8 +140,10 @@ class SqlStore:
         )
         await self._write(lambda connection: connection.execute(newest))
 
-    async def lift(self, digest: Digest) -> None:
-        gone = delete(schema.quarantine).where(schema.quarantine.c.digest == str(digest))
+    async def lift(self, digest: Digest, *, router: str) -> None:
+        gone = delete(schema.quarantine).where(
+            schema.quarantine.c.digest == str(digest), schema.quarantine.c.router.in_((schema.NOBODY, router))
+        )
         await self._write(lambda connection: connection.execute(gone))
 
     async def quarantined(self) -> list[Quarantined]:

@@ -144,7 +144,9 @@ async def test_a_digest_is_quarantined_for_a_router_or_for_the_fleet_until_it_is
         Quarantined(NEW, None, "crashed again", 7.0),
     ]
 
-    await store.lift(NEW)
+    await store.lift(NEW, router="router2")
+    assert [entry for entry in await store.quarantined() if entry.digest == NEW] == [entries[1]]
+    await store.lift(NEW, router="router1")
     assert [entry.digest for entry in await store.quarantined()] == [OLD]
 
 

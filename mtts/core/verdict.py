@@ -1,0 +1,46 @@
+"""How a swap that failed ended, and what that says about the release: one table for outcome and blame (I19)."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from mtts.core.outcome import Outcome
+
+_RAN_AND_FAILED: Final = frozenset({"start-failed", "not-healthy", "needs-login", "crash-loop", "identity-lost"})
+"""What speaks against a release, where the old one does its work in the same place."""
+
+_IDENTITY_GONE: Final = frozenset({"needs-login", "identity-lost"})
+"""How a node stands whose state a release destroyed: it would do so anywhere."""
+
+
+class Hold(Enum):
+    """Where a release must not be installed again until it changes."""
+
+    NOWHERE = auto()
+    ROUTER = auto()
+    FLEET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    outcome: Outcome
+    hold: Hold
+
+
+def judge_failure(
+    code: str, *, has_switched: bool, way_back: str | None, was_healthy: bool, is_same_release: bool
+) -> Verdict:
+    """The end of a swap that failed with `code`.
+
+    `has_switched` says that the old container was stopped, `way_back` with which code it failed to come back, None
+    where it serves. Where neither of the two comes online although both run, it is rather the tailnet that is away.
+    """
+    back = Outcome.ROLLED_BACK if has_switched else Outcome.KEPT_OLD
+    outcome = back if way_back is None else Outcome.BROKEN
+    is_to_blame = has_switched and code in _RAN_AND_FAILED
+    if way_back is not None:
+        is_to_blame = is_to_blame and was_healthy and code != "not-healthy"
+    if not is_to_blame:
+        return Verdict(outcome, Hold.NOWHERE)
+    is_local = is_same_release or (way_back is not None and way_back not in _IDENTITY_GONE)
+    return Verdict(outcome, Hold.ROUTER if is_local else Hold.FLEET)
