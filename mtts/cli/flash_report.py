@@ -53,6 +53,7 @@ def flash_report(
     from mtts.cli.wiring import store_for  # noqa: PLC0415
     from mtts.core.ledger import PastRun  # noqa: PLC0415
     from mtts.engine.flash_report import report_flash  # noqa: PLC0415
+    from mtts.engine.fleet import Drain  # noqa: PLC0415
 
     settings = settings_of(context)
     form = _form(settings, form)
@@ -63,12 +64,15 @@ def flash_report(
     run = PastRun(uuid.uuid4().hex, "flash-report", time.time(), __version__)
     since_s = None if form is Format.PROM else run.started_s - (since or _SINCE_S)
     made: list[FlashReport] = []
+    drain = Drain()
     with store_for(settings) as store:
 
         async def drive(fleet: "Fleet", services: "Services", routers: "Sequence[Router]") -> None:
-            made.append(await report_flash(fleet, services, routers, store=store, run=run, since_s=since_s))
+            made.append(
+                await report_flash(fleet, services, routers, store=store, run=run, since_s=since_s, drain=drain)
+            )
 
-        finished = drive_fleet(settings, run.command, named.or_all(), drive)
+        finished = drive_fleet(settings, run.command, named.or_all(), drive, drain=drain)
     warnings = {history.router: history.warnings for history in made[0].histories}
     results = [replace(result, warnings=warnings.get(result.router, ())) for result in finished.results]
     _deliver(settings, replace(finished, run_id=run.run_id, results=results), made[0], form=form, out=out)

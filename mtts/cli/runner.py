@@ -22,7 +22,7 @@ from mtts.core.errors import InterruptedRunError
 from mtts.core.events import Event
 from mtts.core.inventory import Inventory, Router, select_routers
 from mtts.core.ledger import PastRun
-from mtts.core.outcome import EXIT_INTERRUPTED, NodeResult, Outcome, exit_code
+from mtts.core.outcome import NodeResult, Outcome, exit_code
 from mtts.engine.fleet import Drain, Fleet
 from mtts.engine.recording import Recording
 from mtts.engine.services import Services
@@ -51,7 +51,7 @@ class Finished(Generic[Found]):
 
     @property
     def exit_code(self) -> int:
-        return _exit_code(self.results, was_interrupted=self.was_interrupted)
+        return exit_code(self.results, was_interrupted=self.was_interrupted)
 
 
 def routers_named(inventory: Inventory, named: Targets) -> Sequence[Router]:
@@ -131,7 +131,7 @@ def drive_fleet(
         results = fleet.results(routers)
         if recording is None:
             return results
-        code = _exit_code(results, was_interrupted=drain.requested)
+        code = exit_code(results, was_interrupted=drain.requested)
         return await recording.finish(results, finished_s=time.time(), exit_code=code)
 
     results = run_interruptibly(run, drain)
@@ -166,10 +166,6 @@ def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
         raise InterruptedRunError(
             "stopped; nothing is recorded that was not verified", hint="run the command again to go on"
         ) from None
-
-
-def _exit_code(results: Sequence[NodeResult], *, was_interrupted: bool) -> int:
-    return EXIT_INTERRUPTED if was_interrupted else exit_code(results)
 
 
 def conclude(

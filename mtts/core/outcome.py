@@ -111,9 +111,9 @@ class NodeResult:
         return delta_of(self.samples)
 
 
-def exit_code(results: Iterable[NodeResult]) -> int:
+def exit_code(results: Iterable[NodeResult], *, was_interrupted: bool = False) -> int:
     """The highest that applies."""
-    codes = [EXIT_DONE]
+    codes = [EXIT_INTERRUPTED if was_interrupted else EXIT_DONE]
     for result in results:
         codes.append(EXIT_CODES[result.outcome])
         if result.changes_pending:

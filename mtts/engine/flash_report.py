@@ -13,14 +13,21 @@ from mtts.core.flash_warnings import MONTH_S
 from mtts.core.inventory import Router
 from mtts.core.ledger import PastRun
 from mtts.core.outcome import NodeResult, Outcome, exit_code, settle
-from mtts.engine.fleet import Fleet
+from mtts.engine.fleet import Drain, Fleet
 from mtts.engine.sample import sample
 from mtts.engine.services import Services, late
 from mtts.ports import Store
 
 
 async def report_flash(
-    fleet: Fleet, services: Services, routers: Sequence[Router], *, store: Store, run: PastRun, since_s: float | None
+    fleet: Fleet,
+    services: Services,
+    routers: Sequence[Router],
+    *,
+    store: Store,
+    run: PastRun,
+    since_s: float | None,
+    drain: Drain,
 ) -> FlashReport:
     """Ask every router, keep what they say, and report on it with all that was kept `since_s` (None: ever).
 
@@ -45,7 +52,7 @@ async def report_flash(
     records = await store.samples(names, since_s=0.0 if since_s is None else min(since_s, now_s - MONTH_S))
     releases = await store.known_releases()
     results = fleet.results(routers)
-    await store.finish(run.run_id, finished_s=now_s, exit_code=exit_code(results))
+    await store.finish(run.run_id, finished_s=now_s, exit_code=exit_code(results, was_interrupted=drain.requested))
     return FlashReport(
         made_s=now_s,
         since_s=since_s,

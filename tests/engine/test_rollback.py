@@ -1,0 +1,130 @@
+"""Back to the release before: what it needs to know, whom it touches, and that it stays where it went."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mtts.core.errors import StoreError
+from mtts.core.events import Event
+from mtts.core.ledger import PastRun
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.rollback import Target
+from mtts.engine.quarantine import Quarantine
+from mtts.engine.rollback import rollback_router
+from mtts.ports import Store
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import REPOSITORY, Deployment, lab_image, services_for, update_fleet
+
+
+async def recorded(store: Store, results: Sequence[NodeResult], *, run_id: str) -> None:
+    """Keep results as a run would."""
+    await store.begin(PastRun(run_id, "update", float(len(run_id)), "0"))
+    await store.record(run_id, results)
+
+
+async def rolled_back(here: Deployment, store: Store, *, to: Target | None = None) -> NodeResult:
+    """The result of the only node after `mtts rollback`."""
+    events: list[Event] = []
+    here.note_start(events)
+    async with services_for(here.lab, events) as services:
+        quarantine = await Quarantine.load(store, services.clock)
+        (result,) = await rollback_router(services, quarantine, here.spec, to=to)
+    return result
+
+
+async def updated(fleet: Sequence[Deployment], store: Store) -> None:
+    """Every router deployed on 1.2.3, and brought to 1.2.4."""
+    for here in fleet:
+        here.lab.registry.publish(lab_image("1.2.3"), repository=REPOSITORY, tags=("stable", "1.2.3"))
+        await here.deploy()
+    fleet[0].publish("1.2.4")
+    results = await update_fleet(fleet, store)
+    assert {result.outcome for result in results} == {Outcome.UPDATED}
+    await recorded(store, results, run_id="run")
+
+
+async def test_it_goes_back_however_many_quiet_runs_came_since(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await updated([here], store)
+    for number in range(3):
+        quiet = await update_fleet([here], store)
+        await recorded(store, quiet, run_id="run" + "x" * (number + 1))
+
+    result = await rolled_back(here, store)
+
+    assert (result.outcome, result.from_version, result.to_version) == (Outcome.UPDATED, "1.2.4", "1.2.3")
+    assert (await here.update(store)).outcome is Outcome.REFUSED
+
+
+async def test_another_router_that_proves_the_release_does_not_bring_it_back_here(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await deployment("here", node={"hostname": "here"})
+    there = await deployment("there", node={"hostname": "there"})
+    await updated([here], store)
+    await rolled_back(here, store)
+    here.lab.registry.publish(lab_image("1.2.3"), repository=REPOSITORY)
+    await there.deploy()
+    here.publish("1.2.4")
+
+    assert (await there.update(store)).outcome is Outcome.UPDATED
+
+    again = await here.update(store)
+    assert again.problem is not None
+    assert (again.outcome, again.problem.code) == (Outcome.REFUSED, "release-quarantined")
+
+
+async def test_what_an_interrupted_swap_left_is_settled_first(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await updated([here], store)
+    (row,) = here.rows("/container")
+    kept = {
+        word: row[word] for word in ("remote-image", "interface", "hostname", "envlists", "mountlists", "entrypoint")
+    }
+    async with services_for(here.lab, []) as services, services.routers.session(here.spec) as session:
+        entry = {**kept, "name": "tailscale-a", "comment": "mtts:tailscale", "root-dir": "mtts/root/tailscale/a"}
+        await session.add("/container", entry)
+    await here.wait(60)
+
+    result = await rolled_back(here, store)
+
+    assert result.outcome is Outcome.UPDATED
+    assert "leftover-removed" in {warning.code for warning in result.warnings}
+    assert len(here.rows("/container")) == 1
+
+
+async def test_a_node_that_was_never_verified_is_refused(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+
+    result = await rolled_back(here, store, to=Target("1.2.3", None))
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "not-deployed")
+    assert here.writes == []
+
+
+class FullStore:
+    """A store whose disk is full from some moment on; all else is the store's own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def quarantine(self, *_: object) -> None:
+        raise StoreError("no space left on device")
+
+    async def lift(self, *_: object, **__: object) -> None:
+        raise StoreError("no space left on device")
+
+
+async def test_a_store_that_fails_costs_a_warning_and_no_result(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await here.deploy()
+    here.publish("1.2.4", behaviour="crash")
+
+    result = await here.update(FullStore(store))  # type: ignore[arg-type]  # it forwards what it does not replace
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert [warning.code for warning in result.warnings] == ["store-unusable"]
+    assert replace(result.warnings[0], message="").hint == ""
