@@ -119,7 +119,7 @@ class Store(Protocol):
         ...
 
     async def step_to(self, router: str, node: str, digest: Digest) -> PastResult | None:
-        """The last result of the node in which a known release gave way to `digest`, another one."""
+        """The last update of the node, no rollback, in which a known release gave way to `digest`, another one."""
         ...
 
     async def samples(self, routers: Sequence[str], *, since_s: float) -> list[RecordedSample]:

@@ -39,7 +39,7 @@ _STEPS: Final[Sequence[_Step]] = (
     _Step("And what did it cost in flash?", ("flash-report",)),
     _Step("Off the router again; its identity stays.", ("remove", "router1", "--yes")),
 )
-_SPEED: Final = "20"
+_SPEED: Final = "40"
 _DEADLINE_S: Final = 50
 
 

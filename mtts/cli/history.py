@@ -1,10 +1,13 @@
 """`mtts history`."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from mtts.cli.options import Targets, settings_of, takes_targets
+
+_UNFINISHED: Final = 3
+"""The last runs that were killed, or go on: enough to know of them."""
 
 
 @takes_targets
@@ -34,7 +37,9 @@ def history(
         async def read() -> History:
             results = await store.history(names, limit=limit)
             since_s = min((past.run.started_s for past in results), default=started_s)
-            return History(results, await store.samples(names, since_s=since_s), await store.unfinished(limit=limit))
+            return History(
+                results, await store.samples(names, since_s=since_s), await store.unfinished(limit=_UNFINISHED)
+            )
 
         found = asyncio.run(read())
     finished: Finished[object] = Finished(

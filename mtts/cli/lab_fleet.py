@@ -20,8 +20,10 @@ FIRST_VERSION = "1.98.10-mt.1"
 
 # The lab's routers live faster than real ones, so that waiting for them need not take as long.
 TIMING = """\
-  timing: {poll: 100ms, observe: 500ms, healthy: 20s, settle: 500ms, gap: 50ms}
+  timing: {{poll: 100ms, observe: 500ms, healthy: 20s, settle: {settle_ms:.0f}ms, gap: 50ms}}
 """
+SETTLE_S = 45.0
+"""Simulated: the lab's flash follows what is written within 40 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ async def serve(options: LabOptions) -> None:
             raise UsageError(f"the lab has no such router: {error}", hint="--arch arm, arm64 or x86_64") from error
         inventory, control = options.directory / INVENTORY_FILE, options.directory / CONTROL_FILE
         options.directory.mkdir(parents=True, exist_ok=True)
-        write_private(inventory, inventory_text(lab))
+        write_private(inventory, inventory_text(lab, settle_s=SETTLE_S / options.speed))
         write_control_file(control, lab.registry.control)
         typer.echo(f"{options.routers} router(s) with RouterOS {options.version}; try, in another terminal:\n")
         typer.echo(f"  export MTTS_INVENTORY={inventory}")
@@ -73,10 +75,10 @@ async def publish_version(directory: Path, version: str, behaviour: str, platfor
         raise UsageError(str(error), hint="mtts lab up") from error
 
 
-def inventory_text(lab: Lab) -> str:
+def inventory_text(lab: Lab, *, settle_s: float = 0.0) -> str:
     """The lab's inventory with a key of its tailnet, and waits that suit it."""
     text = lab.inventory_yaml().replace("{env: TS_AUTHKEY}", lab.tailnet.issue_key(reusable=True))
-    return text.replace("  node:\n", f"{TIMING}  node:\n", 1)
+    return text.replace("  node:\n", f"{TIMING.format(settle_ms=settle_s * 1000)}  node:\n", 1)
 
 
 def write_private(path: Path, text: str) -> None:

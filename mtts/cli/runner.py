@@ -18,7 +18,7 @@ from mtts import __version__
 from mtts.adapters.redaction import Redactor
 from mtts.cli.options import Settings, Targets
 from mtts.cli.wiring import inventory_for, services_for, set_up_logging
-from mtts.core.errors import InterruptedRunError
+from mtts.core.errors import InterruptedRunError, MttsError
 from mtts.core.events import Event
 from mtts.core.inventory import Inventory, Router, select_routers
 from mtts.core.ledger import PastRun
@@ -163,9 +163,16 @@ def run_interruptibly(work: Callable[[], Awaitable[Any]], drain: Drain) -> Any:
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
-        raise InterruptedRunError(
-            "stopped; nothing is recorded that was not verified", hint="run the command again to go on"
-        ) from None
+        raise _stopped_at_once(drain) from None
+
+
+def _stopped_at_once(drain: Drain) -> InterruptedRunError:
+    if not drain.underway:
+        return InterruptedRunError("stopped; no router was being worked on", hint="run the command again to go on")
+    return InterruptedRunError(
+        f"stopped in the middle of {', '.join(drain.underway)}: nodes there may be down",
+        hint="run the command again now; it reads first, and finishes or undoes the rest",
+    )
 
 
 def conclude(
@@ -201,8 +208,10 @@ def print_result(text: str) -> None:
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise MttsError(f"the result cannot be written: {error.strerror}", code="output-unwritable") from error
 
 
 def is_all_quiet(results: Sequence[NodeResult]) -> bool:

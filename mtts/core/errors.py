@@ -90,6 +90,7 @@ CODES: Final[Mapping[str, str]] = {
     "tag-moved": "The image's tag was moved while the router pulled it.",
     "identity-lost": "The node came back as another node of the tailnet.",
     "state-not-mounted": "The node's state lies inside its container, where a swap would lose it.",
+    "outside-window": "A newer release waits for the router's maintenance window.",
     "rollout-stopped": "The rollout had ended by its failure budget before this node's turn came.",
     "previous-release-unknown": "There is no earlier release of the node on record to go back to.",
     "node-repaired": "The node was down and runs again.",
@@ -105,6 +106,7 @@ CODES: Final[Mapping[str, str]] = {
     "run-in-progress": "Another run that writes to routers holds the lock.",
     # this machine
     "internal": "A fault in mtts itself.",
+    "output-unwritable": "What the command had to say could not be written; what it did is done.",
     "interrupted": "The run was interrupted.",
 }
 

@@ -81,7 +81,9 @@ class ContainerRow:
 
     @property
     def label(self) -> str:
-        return self.name or self.root_dir or self.id
+        """What people know it by; one of ours is named by node and slot, whatever a version calls it by itself."""
+        _, is_ours, place = f"/{self.root_dir}".rpartition("/mtts/root/")
+        return place.replace("/", "-") if is_ours else self.name or self.root_dir or self.id
 
 
 @dataclass(frozen=True, slots=True)

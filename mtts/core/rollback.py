@@ -32,12 +32,12 @@ class Target:
     def references(self, image: ImageRef) -> tuple[ImageRef, ...]:
         """Where to ask for it, best first.
 
-        A tag named like the version comes before the digest, which not every RouterOS may take. A label need not be
-        a tag.
+        A tag named like the version, with a `v` or without, comes before the digest, which not every RouterOS may
+        take. A label need not be a tag.
         """
         names = []
         if self.version is not None and is_tag(self.version):
-            names.append(f"{image.name}:{self.version}")
+            names = [f"{image.name}:{self.version}", f"{image.name}:v{self.version}"]
         if self.digest is not None:
             names.append(f"{image.name}@{self.digest}")
         return tuple(map(ImageRef.parse, names))
@@ -46,14 +46,18 @@ class Target:
 def choose_target(
     named: Target | None, *, router: str, node: str, last_step: PastResult | None, known: Sequence[KnownRelease]
 ) -> Target | Problem:
-    """The release that somebody `named`; without that, what ran before `last_step` brought the running one."""
+    """The release that somebody `named`; without that, what ran before `last_step` brought the running one.
+
+    `known` are the releases of the node's image for the router's platform, oldest first.
+    """
     if named is not None:
-        version = next((one.version for one in known if one.manifest_digest == named.digest), named.version)
-        return Target(version, named.digest)
+        meant = (one for one in reversed(known) if named.digest == one.manifest_digest or named.version == one.version)
+        found = next(meant, None)
+        return named if found is None else Target(found.version, found.manifest_digest)
     if last_step is not None:
         return Target(last_step.from_version, last_step.from_digest)
     return Problem(
         "previous-release-unknown",
-        f"the store does not know what node {node} on {router} ran before",
+        f"the store knows of no release that an update of node {node} on {router} replaced",
         f"name it: mtts rollback {router} --to VERSION",
     )

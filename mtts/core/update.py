@@ -188,7 +188,7 @@ def _against(release: Release, tag: Tag, policy: Policy, *, router: str) -> Prob
                 return Problem(
                     "release-quarantined",
                     f"{release.version or release.manifest_digest.short} is in quarantine: {entry.reason}",
-                    f"publish a corrected image, or: mtts update {router} --force",
+                    "publish a corrected image; mtts update --force installs this one all the same",
                 )
     if policy.allow_downgrade:
         return None

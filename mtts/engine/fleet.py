@@ -28,6 +28,8 @@ class Drain:
     requested: bool = False
     skipped: list[str] = field(default_factory=list)
     """Routers that were not begun."""
+    underway: list[str] = field(default_factory=list)
+    """Routers that are being worked on."""
 
 
 class Fleet:
@@ -69,7 +71,9 @@ class Fleet:
                 self._drain.skipped.append(router.name)
                 return ()
             self._emit(Event(Kind.STARTED, router.name, "", ""))
+            self._drain.underway.append(router.name)
             results = await contained(router, work)
+            self._drain.underway.remove(router.name)
             for result in results:
                 self._emit(Event(Kind.FINISHED, result.router, result.node, str(result.outcome)))
         self._following[router.name] = self._group.create_task(self._follow(router, results))

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from mtts.core.errors import ImageNotFoundError, Problem, RegistryError
-from mtts.core.facts import Facts
-from mtts.core.image import Release
+from mtts.core.image import Platform, Release
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
@@ -40,13 +39,18 @@ async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | Non
         as_found = replace(NodeResult.of(router, node, tag), warnings=said)
         if refusal is not None or live is None or tag is None:
             return as_found if refusal is None else as_found.ended(Outcome.REFUSED, refusal)
+        facts = await gather(work.session, work.router, (work.node,))
+        platform = router_platform(facts.resource, work.router.platform)
+        if isinstance(platform, Problem):
+            return as_found.ended(Outcome.REFUSED, platform)
         running = tag.platform
         last_step = await quarantine.store.step_to(router, node, running) if running is not None else None
-        target = choose_target(to, router=router, node=node, last_step=last_step, known=quarantine.known)
+        kin = (work.node.image.name, platform)
+        known = [one for one in quarantine.known if (one.image, one.platform) == kin]
+        target = choose_target(to, router=router, node=node, last_step=last_step, known=known)
         if isinstance(target, Problem):
             return as_found.ended(Outcome.REFUSED, target)
-        facts = await gather(work.session, work.router, (work.node,))
-        release = await _find(work, facts, target)
+        release = await _find(work, platform, target)
     if isinstance(release, Problem):
         return as_found.ended(Outcome.REFUSED, release)
     if release.manifest_digest == running and live.is_up:
@@ -57,20 +61,17 @@ async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | Non
     return replace(result, warnings=(*said, *result.warnings))
 
 
-async def _find(work: NodeWork, facts: Facts, target: Target) -> Release | Problem:
-    """The release behind the first reference that still names it."""
-    platform = router_platform(facts.resource, work.router.platform)
-    if isinstance(platform, Problem):
-        return platform
+async def _find(work: NodeWork, platform: Platform, target: Target) -> Release | Problem:
+    """The release behind the first reference that still names it; a digest may be that of its index, too."""
     missing = Problem("image-not-found", f"the registry has no {target.version or target.digest} any more")
     for reference in target.references(work.node.image):
         try:
             release = await work.services.registry.resolve(reference, platform)
         except ImageNotFoundError as error:
-            missing = error.problem
+            missing = replace(error.problem, hint="mtts history shows what ran before; --to takes a digest, too")
             continue
         except RegistryError as error:
             return error.problem
-        if target.digest in (None, release.manifest_digest):
+        if target.digest in (None, release.manifest_digest, release.index_digest):
             return release
     return missing

@@ -34,10 +34,10 @@ async def swap_node(
         if live.tag is not None and live.tag.adopted:
             live = await _with_all_settings(work, live)
         has_state = work.node.ephemeral or await _has_state(work, facts, live)
-    if not has_state:
-        return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
     if facts.health is not None and facts.health.needs_login:
         return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
+    if not has_state:
+        return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
     planned = plan_swap(router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release)
     if isinstance(planned, Refused):
         first, *others = planned.problems

@@ -6,6 +6,7 @@ a rollout, each over a session of its own that reads everything anew: what was s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import assert_never
 
 from mtts.core.dialect import Dialect
@@ -32,6 +33,7 @@ from mtts.core.update import (
     evidence_of,
     is_damage,
 )
+from mtts.core.window import is_open
 from mtts.engine.apply import Applier
 from mtts.engine.fleet import Fleet
 from mtts.engine.gather import gather, gather_resource
@@ -86,7 +88,7 @@ class Update:
             return replace(_as_found(work, found.live), changes_pending=True), None
         slots, said = await settled_slots(work, found)
         result = await self._follow(work, slots.live, await self._decide(work, slots.live))
-        if said and result.outcome is Outcome.NO_OP and not result.changes_pending:
+        if said and result.outcome is Outcome.NO_OP:
             result = replace(result, outcome=Outcome.UPDATED)  # a swap was finished, or undone
         return replace(result, warnings=(*said, *result.warnings)), None
 
@@ -144,13 +146,17 @@ class Update:
     def _postpone(
         self, work: NodeWork, live: ContainerRow | None, release: Release, *, start_failed: bool = False
     ) -> NodeResult:
-        self._waiting[work.router.name, work.node.name] = start_failed
-        return replace(
-            _as_found(work, live),
-            to_version=release.version,
-            to_digest=release.manifest_digest,
-            changes_pending=True,
-        )
+        """Pending: a swap waits for its turn in the rollout, and for the router's window."""
+        pending = replace(_as_found(work, live), changes_pending=True)
+        if self.order.check:
+            return replace(pending, to_version=release.version, to_digest=release.manifest_digest)
+        window, now = work.router.window, datetime.fromtimestamp(self.services.clock.now()).astimezone()
+        if is_open(window, now):
+            self._waiting[work.router.name, work.node.name] = start_failed
+            return pending
+        name = release.version or release.manifest_digest.short
+        waits = Problem("outside-window", f"{name} waits for the window {window}", "run mtts update within it")
+        return replace(pending, warnings=(waits,))
 
     async def _repair(self, work: NodeWork, live: ContainerRow | None, why: str) -> NodeResult:
         """Start what is down; what does not start has perhaps lost its image, and is pulled again by a swap."""

@@ -36,7 +36,8 @@ def test_a_digest_that_is_known_has_its_version() -> None:
     assert choose(Target.parse(str(digest("9")))) == Target(None, digest("9"))
 
 
-def test_a_version_is_taken_as_it_is_named() -> None:
+def test_a_version_that_is_known_has_its_digest_and_any_other_is_taken_as_it_is_named() -> None:
+    assert choose(Target.parse("1.2.3")) == Target("1.2.3", digest("1"))
     assert choose(Target.parse("1.2.2")) == Target("1.2.2", None)
 
 
@@ -50,6 +51,7 @@ def test_a_tag_is_asked_for_before_a_digest_and_a_label_need_not_be_a_tag() -> N
     one = str(digest("1"))
     assert [ref.text for ref in Target("1.2.3", digest("1")).references(IMAGE)] == [
         f"{IMAGE.name}:1.2.3",
+        f"{IMAGE.name}:v1.2.3",
         f"{IMAGE.name}@{one}",
     ]
     assert [ref.text for ref in Target("1.2.3 (beta)", digest("1")).references(IMAGE)] == [f"{IMAGE.name}@{one}"]

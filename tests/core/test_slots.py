@@ -97,7 +97,7 @@ def test_a_single_container_without_a_record_is_the_node() -> None:
 def test_several_without_a_record_are_named() -> None:
     problem = slots_of([_row(1, UNPROVEN), _row(2, UNPROVEN)], "tailscale")
     assert isinstance(problem, Problem)
-    assert "c1, c2" in problem.message
+    assert "tailscale-b1, tailscale-a2" in problem.message
 
 
 def test_no_container_is_no_node() -> None:

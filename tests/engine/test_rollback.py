@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mtts.core.errors import StoreError
 from mtts.core.events import Event
+from mtts.core.image import Platform
 from mtts.core.ledger import PastRun
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.rollback import Target
@@ -53,6 +54,35 @@ async def test_it_goes_back_however_many_quiet_runs_came_since(deployment: MakeD
 
     assert (result.outcome, result.from_version, result.to_version) == (Outcome.UPDATED, "1.2.4", "1.2.3")
     assert (await here.update(store)).outcome is Outcome.REFUSED
+
+
+async def test_a_second_one_does_not_go_forward_again(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await updated([here], store)
+    back = await rolled_back(here, store)
+    await store.begin(PastRun("back", "rollback", 9.0, "0"))
+    await store.record("back", [back])
+
+    result = await rolled_back(here, store)
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "previous-release-unknown")
+
+
+async def test_a_version_is_found_by_its_digest_where_no_tag_is_named_like_it(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await deployment()
+    await here.deploy()
+    async with services_for(here.lab, []) as services:
+        release = await services.registry.resolve(here.node.image, Platform("linux", "arm64"))
+    await store.remember(release, seen_s=1.0)
+    here.publish("1.2.4")
+    assert (await here.update(store)).outcome is Outcome.UPDATED
+
+    result = await rolled_back(here, store, to=Target.parse("1.2.3"))
+
+    assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.3")
 
 
 async def test_another_router_that_proves_the_release_does_not_bring_it_back_here(

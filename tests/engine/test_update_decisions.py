@@ -1,6 +1,7 @@
 """What an update does about each node, in a fleet and alone: as little as it can, and it says what."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -525,3 +526,23 @@ async def test_a_failure_within_the_budget_does_not_stop_the_rest(deployment: Ma
     assert _outcomes(results) == [Outcome.UPDATED, Outcome.ROLLED_BACK, Outcome.REFUSED]
     assert _code(results[2]) == "release-quarantined"
     assert exit_code(results) == 5
+
+
+async def test_a_new_release_waits_for_the_window_of_its_router(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await here.deploy()
+    here.publish("1.2.4")
+    now = datetime.fromtimestamp(here.lab.clock.wall.timestamp()).astimezone()
+    soon, later = ((now + timedelta(hours=hours)).strftime("%H:00") for hours in (2, 3))
+    here.change(window=f"{soon}-{later}")
+
+    waiting = await here.update(store)
+
+    assert (waiting.outcome, waiting.changes_pending) == (Outcome.NO_OP, True)
+    assert [warning.code for warning in waiting.warnings] == ["outside-window"]
+    assert (waiting.from_version, waiting.to_version) == ("1.2.3", "1.2.3")
+    assert here.writes == []
+
+    here.change(window="00:00-12:00, 12:00-00:00")
+
+    assert (await here.update(store)).outcome is Outcome.UPDATED

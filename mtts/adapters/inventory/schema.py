@@ -124,7 +124,7 @@ class Settings(Section):
     image: Image | None = Field(None, description="The image of all nodes; a node's own image comes first.")
     storage: RouterPath | None = Field(None, description="auto, or a place like disk1 or usb1/mtts. auto")
     via: Via | None = Field(None, description="tailnet: the router is reached through its own node.")
-    window: Window | None = Field(None, description="When updates may run (not kept yet): Sat 02:00-04:00, comma list.")
+    window: Window | None = Field(None, description="When updates may swap, local time: Sat 02:00-04:00, comma list.")
     platform: BoardPlatform | None = Field(None, description="linux/arm/v5 and the like. From the architecture")
     timing: TimingSection | None = None
     node: NodeSection | None = Field(None, description="Settings of every node.")

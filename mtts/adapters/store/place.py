@@ -65,13 +65,21 @@ def find_place(explicit: str | None, environ: Mapping[str, str]) -> Place:
         return Place(usual)
     scheme, is_url, _ = named.partition("://")
     if not is_url:
-        return Place(Path(named))
+        return Place(_home(Path(named)))
     if scheme not in _SCHEMES:
         raise StoreError(
             f"{scheme}:// is no place for the state",
             hint="name a directory, or postgresql+psycopg://user@host/database",
         )
     return Place(usual, named)
+
+
+def _home(path: Path) -> Path:
+    """With a leading `~` as a shell means it, where none has seen it."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user
+        return path
 
 
 def refuse_password(text: str) -> None:

@@ -17,7 +17,7 @@ from mtts.adapters.store.place import Place
 from mtts.core.flash import FlashSample
 from mtts.core.image import Digest, Release
 from mtts.core.ledger import KnownRelease, PastResult, PastRun, Quarantined, RecordedSample
-from mtts.core.outcome import NodeResult
+from mtts.core.outcome import NodeResult, Outcome
 
 Done = TypeVar("Done")
 
@@ -91,6 +91,7 @@ class SqlStore:
             .join(schema.run, result.run_id == schema.run.c.id)
             .where(result.router == router, result.node == node)
             .where(result.to_digest == str(digest), result.from_digest != str(digest))
+            .where(result.outcome == str(Outcome.UPDATED), schema.run.c.command != "rollback")
             .order_by(schema.run.c.started_s.desc())
             .limit(1)
         )
