@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mtts.core.errors import Problem
-from mtts.core.flash import FlashSample
+from mtts.core.flash import FlashDelta, FlashSample
 from mtts.core.flash_forecast import Forecast
 from mtts.core.flash_runs import LEAK_TOLERANCE_BYTES, RunCost
 from mtts.core.inventory import Router
@@ -22,7 +22,7 @@ def flash_warnings(
     if last is not None:
         yield from _bad_blocks(last, samples)
         yield from _floor(router, last, expected)
-    yield from _leak(router, runs)
+    yield from _leak(router, runs, last)
 
 
 def budget_warning(router: Router, runs: Sequence[RunCost], *, now_s: float) -> Iterator[Problem]:
@@ -64,11 +64,15 @@ def _floor(router: Router, last: FlashSample, expected: Forecast) -> Iterator[Pr
     )
 
 
-def _leak(router: Router, runs: Sequence[RunCost]) -> Iterator[Problem]:
-    """By what all judged runs together kept, so that space which came back later is no leak; and by the last one."""
+def _leak(router: Router, runs: Sequence[RunCost], last_seen: FlashSample | None) -> Iterator[Problem]:
+    """By what all judged runs together kept, and by the last one; space that came back since is no leak."""
     judged = [(run, run.unexplained_bytes) for run in runs if run.unexplained_bytes is not None]
-    kept_bytes = sum(unexplained for _, unexplained in judged if unexplained is not None)
-    if not judged or (kept_bytes <= LEAK_TOLERANCE_BYTES and not judged[-1][0].is_leak):
+    if not judged:
+        return
+    came_back = max(0, FlashDelta.between(judged[-1][0].after, last_seen).delta_bytes or 0) if last_seen else 0
+    kept_bytes = sum(unexplained for _, unexplained in judged if unexplained is not None) - came_back
+    of_the_last = (judged[-1][1] or 0) - came_back
+    if max(kept_bytes, of_the_last) <= LEAK_TOLERANCE_BYTES:
         return
     leaking = [run for run, _ in judged if run.is_leak]
     last = leaking[-1] if leaking else judged[-1][0]

@@ -142,6 +142,12 @@ def test_space_that_came_back_is_no_leak_any_more() -> None:
     assert codes(history(leaked, a_change(2, before=20 * MIB - 100 * KIB, used=-100 * KIB))) == []
 
 
+def test_space_that_a_later_report_found_again_is_no_leak_either() -> None:
+    leaked = a_change(1, used=100 * KIB)
+    assert codes(history(leaked, [a_report(2, free_bytes=20 * MIB)])) == []
+    assert codes(history(leaked, [a_report(2, free_bytes=20 * MIB - 100 * KIB)])) == ["flash-leak"]
+
+
 def test_a_failed_update_that_left_something_behind_is_a_leak() -> None:
     found = history(a_change(1, used=9 * MIB, outcome="kept-old"), releases=[])
     assert codes(found) == ["flash-leak"]
