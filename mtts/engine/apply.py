@@ -245,7 +245,7 @@ class Applier:
         container = await self._expect(change.root_dir, change.label)
         self._log_before = frozenset(key for key, _ in await self._observer.log(container))
         with self._writing():
-            await await_container.started(self._work, self._observer, change.root_dir)
+            await await_container.started(self._work, self._observer, change.root_dir, since=self._log_before)
 
     async def _stop(self, change: Stop) -> None:
         outage = self._work.outage

@@ -60,8 +60,13 @@ async def pulled(work: NodeWork, observer: NodeObserver, root_dir: str) -> Conta
         await clock.sleep(timing.poll_s)
 
 
-async def started(work: NodeWork, observer: NodeObserver, root_dir: str) -> ContainerRow:
-    """Start it and wait until its process is up; `start-failed` with the router's words."""
+async def started(
+    work: NodeWork, observer: NodeObserver, root_dir: str, *, since: frozenset[str] = frozenset()
+) -> ContainerRow:
+    """Start it and wait until its process is up; `start-failed` with the router's words.
+
+    Log lines whose keys are in `since` are of an earlier run. One that wrote others and is stopped has run and ended.
+    """
     container = await _expect(work.session, root_dir)
     trap = "" if container.is_up else await _command(work.session, "/container/start", container)
     timing, clock = work.router.timing, work.services.clock
@@ -70,12 +75,20 @@ async def started(work: NodeWork, observer: NodeObserver, root_dir: str) -> Cont
         said = trap or container.about
         if container.state is ContainerState.FAILED or said or clock.monotonic() > deadline:
             said = said or await _log_tail(observer, container) or f"it is {container.state}"
-            raise StepFailedError(
-                f"{container.label} did not start: {said}", code="start-failed", hint=f"mtts logs {work.router.name}"
-            )
+            raise _start_failed(work, container, said)
         await clock.sleep(timing.poll_s)
         container = await _expect(work.session, root_dir)
+        if container.state is ContainerState.STOPPED and observer.tells_logs_apart:
+            lines = [message for key, message in await observer.log(container) if key not in since]
+            if lines:
+                raise _start_failed(work, container, "; ".join(lines[-_LOG_TAIL:]))
     return container
+
+
+def _start_failed(work: NodeWork, container: ContainerRow, said: str) -> StepFailedError:
+    return StepFailedError(
+        f"{container.label} did not start: {said}", code="start-failed", hint=f"mtts logs {work.router.name}"
+    )
 
 
 async def stopped(work: NodeWork, root_dir: str) -> ContainerRow:

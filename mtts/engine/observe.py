@@ -26,8 +26,9 @@ class NodeObserver:
 
     def __init__(self, session: RouterSession, dialect: Dialect) -> None:
         self._session = session
-        self._dialect = dialect
         has_shell = dialect.word(Term.SHELL_COMMAND) is not None
+        self.tells_logs_apart = dialect.word(Term.CONTAINER_LOG) is not None
+        """Whether a line surely is of the container that was asked about (7.20 and newer)."""
         self._shells: list[_Shell] = [self._shell_directly, self._shell_by_execute] if has_shell else []
 
     async def quick(self, container: ContainerRow, *, since: frozenset[str] = frozenset()) -> Health | None:
@@ -60,7 +61,7 @@ class NodeObserver:
 
     async def log(self, container: ContainerRow) -> list[tuple[str, str]]:
         """The container's log as (key, message), oldest first; ids begin anew at a reboot, so a key is id and time."""
-        if self._dialect.word(Term.CONTAINER_LOG):
+        if self.tells_logs_apart:
             rows = await self._session.print(
                 "/container/log", where=[{"container": container.name}], props=(".id", "time", "message")
             )
