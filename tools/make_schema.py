@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-OLDEST = (7, 18, 2)
 WHOLE_MENUS = (
     "/certificate",
+    "/certificate/settings",
     "/container",
     "/container/config",
     "/container/envs",
@@ -25,6 +25,7 @@ WHOLE_MENUS = (
     "/container/log",
     "/container/mounts",
     "/disk",
+    "/disk/settings",
     "/file",
     "/interface/bridge",
     "/interface/bridge/port",
@@ -45,6 +46,7 @@ WHOLE_MENUS = (
     "/system/device-mode",
     "/system/identity",
     "/system/package",
+    "/system/package/update",
     "/system/resource",
     "/system/routerboard",
     "/system/scheduler",
@@ -106,23 +108,29 @@ def render(version: str, menus: Mapping[str, Mapping[str, list[str]]]) -> str:
     return f'{{\n  "version": {json.dumps(version)},\n  "menus": {{\n' + ",\n".join(blocks) + "\n  }\n}\n"
 
 
+def make(nested: Path, flat: Path) -> Iterator[tuple[str, str]]:
+    """Version and text of every data file that these two directories of trees give, newest first."""
+    newest_first = sorted(
+        nested.glob("*.json"), key=lambda path: [int(part) for part in path.stem.split(".")], reverse=True
+    )
+    boards: dict[str, list[str]] = {}
+    for path in newest_first:
+        menus = keep(read_flat(flat / f"{path.stem}.json.gz") | read_nested(path))
+        # A CHR has no such menu, so the trees of old versions lack it: the next newer one that has it serves.
+        boards = menus.setdefault("/system/routerboard", boards)
+        yield path.stem, render(path.stem, menus)
+
+
 def main() -> None:
-    """Writes one data file per tree that is new enough."""
+    """Writes one data file per tree."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("nested", type=Path, help="directory of <version>.json trees")
     parser.add_argument("flat", type=Path, help="directory of <version>.json.gz trees")
     parser.add_argument("--out", type=Path, default=Path("mtts/data/routeros"))
     options = parser.parse_args()
-    boards: dict[str, list[str]] = {}
-    for path in sorted(options.nested.glob("*.json"), reverse=True):
-        numbers = tuple(int(part) for part in path.stem.split("."))
-        if numbers < OLDEST[: len(numbers)] or numbers[:2] < OLDEST[:2]:
-            continue
-        menus = keep(read_flat(options.flat / f"{path.stem}.json.gz") | read_nested(path))
-        # A CHR has no such menu, so the trees of old versions lack it: the next newer one that has it serves.
-        boards = menus.setdefault("/system/routerboard", boards)
-        (options.out / path.name).write_text(render(path.stem, menus))
-        print(path.stem, len(menus), "menus", sum(len(commands) for commands in menus.values()), "commands")
+    for version, text in make(options.nested, options.flat):
+        (options.out / f"{version}.json").write_text(text)
+        print(version, text.count("\n"), "lines")
 
 
 if __name__ == "__main__":

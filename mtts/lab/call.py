@@ -24,6 +24,8 @@ class Caller:
 
     user: str
     policies: frozenset[str]
+    session: int = 0
+    """The number of the session that asks, 0 for nobody's."""
 
 
 @dataclass(frozen=True, slots=True)

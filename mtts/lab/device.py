@@ -22,6 +22,8 @@ from mtts.lab.engine import Engine
 from mtts.lab.faults import Faults
 from mtts.lab.filetree import FileTree
 from mtts.lab.importing import Puller
+from mtts.lab.menus.packages import PackageTable
+from mtts.lab.menus.safe_mode import SafeMode
 from mtts.lab.quirks import Quirks
 from mtts.lab.reply import Row
 from mtts.lab.schema import load_schema
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from mtts.lab.session import Session
 
 BOOT_S = 30.0
+SHUTDOWN_DELAY_S = 1.0
 LOG_LINES = 1000
+CONTAINER_PACKAGE_MENUS = ("/container", "/interface/veth")
 DEFAULT_REGISTRY = "https://registry-1.docker.io"
 
 MenuT = TypeVar("MenuT", bound=Menu)
@@ -121,10 +125,13 @@ class Device:
         """Whether a menu of this version is missing on this very router (package not active, no RouterBOARD)."""
         if path == "/system/routerboard":
             return self.build.board.architecture == "x86_64"
-        if self.build.container_package:
+        if path == "/safe-mode":
+            return not self.quirks.safe_mode_menu
+        if not path.startswith(CONTAINER_PACKAGE_MENUS):
             return False
-        with_package = ("/container", "/interface/veth") if self.has("veth-in-container-package") else ("/container",)
-        return any(path == menu or path.startswith(menu + "/") for menu in with_package)
+        if self.menu_of(PackageTable, "/system/package").is_active("container"):
+            return False
+        return path.startswith("/container") or self.has("veth-in-container-package")
 
     def perform(self, call: Call) -> Answer:
         """Answer one command."""
@@ -155,6 +162,10 @@ class Device:
     def has_interface(self, name: str) -> bool:
         """Whether an interface of this name exists."""
         return name in menus.interface_names(self)
+
+    def session_ended(self, number: int) -> None:
+        """A client is gone: what it changed in safe mode goes with it."""
+        self.menu_of(SafeMode, "/safe-mode").session_ended(number)
 
     # time and log
 
@@ -213,6 +224,18 @@ class Device:
         boot = self.boots
         self.clock.call_later(BOOT_S, lambda: self._boot(clean) if self.boots == boot else None)
 
+    def restart_soon(self) -> None:
+        """Restart when the answer to the command that asked for it is out."""
+        self.later(SHUTDOWN_DELAY_S, self.restart)
+
+    def shut_down_soon(self) -> None:
+        """Go down in good order and stay down until somebody cuts the power and gives it back."""
+        self.later(SHUTDOWN_DELAY_S, self._shut_down)
+
+    def _shut_down(self) -> None:
+        self.restart()
+        self.boots += 1  # nobody boots it
+
     def drop_sessions(self) -> None:
         """Cut every connection, without a word."""
         for session in list(self.sessions.values()):
@@ -223,7 +246,9 @@ class Device:
         self.booted_at_s = self.clock.now
         cause = "router rebooted" if clean else "router was rebooted without proper shutdown"
         self.log("system,error,critical" if not clean else "system,info", cause)
-        self.engine.boot()
+        self.menu_of(PackageTable, "/system/package").booted()
+        if not self.lacks_menu("/container"):
+            self.engine.boot()
 
     def _out_of_memory(self) -> None:
         boot = self.boots

@@ -57,4 +57,7 @@ class Quirks:
     extracting_text: str = "failure: container is not ready, extraction in progress"
     root_dir_exists_text: str = "failure: root-dir already exists"
     duplicate_name_text: str = "failure: container with the same name already exists"
+    safe_mode_menu: bool = True
+    """`/safe-mode` can be used over the API, from 7.18; no published command tree lists it."""
+    safe_mode_taken_text: str = "failure: safe mode is already taken"
     no_dns_text: str = "no DNS servers configured"

@@ -1,4 +1,4 @@
-"""What a command may answer, as values: a reply, a trap, or the end of the session."""
+"""What a command may answer, as values: a reply or a trap."""
 
 from __future__ import annotations
 
@@ -40,10 +40,6 @@ class Trap(Exception):  # noqa: N818 - the protocol's own word
         self.category = category
 
 
-class Fatal(Exception):  # noqa: N818 - the protocol's own word
-    """The router ends the session, with this reason."""
-
-
 DONE = Reply()
 
 
@@ -54,7 +50,7 @@ def no_such_command() -> Trap:
 
 def no_such_item() -> Trap:
     """The selector names nothing that exists (any more)."""
-    return Trap("no such item", Category.GENERAL)
+    return Trap("no such item", Category.MISSING)
 
 
 def no_match(argument: str) -> Trap:

@@ -101,7 +101,8 @@ class LabRouter:
 
     def leave(self, session: Session) -> None:
         """Forget a connection."""
-        self.device.sessions.pop(session.number, None)
+        if self.device.sessions.pop(session.number, None) is not None:
+            self.device.session_ended(session.number)
         if not self.device.sessions:
             self._deserted.set()
 

@@ -7,7 +7,8 @@ ends those that wait; a stream that cannot be read ends with `!fatal`. Faults of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtts.lab.call import Answer, Call, Caller
@@ -120,15 +121,17 @@ class Session(asyncio.Protocol):
             self._trap(command, entry, Trap("invalid user name or password (6)"))
             self._device.log("system,error,critical", f"login failure for user {command.args.get('name', '')} via api")
             return
-        self.caller = caller
+        self.caller = replace(caller, session=self.number)
         self.since = self._device.wall.strftime("%Y-%m-%d %H:%M:%S")
         self._router.logins += 1
         self._finish(command, entry, Reply())
 
     def _cancel(self, command: Command) -> None:
+        """Interrupt what waits: its `!trap` goes out before the `!done` of `/cancel`, its own `!done` after it."""
         wanted = command.args.get("tag")
         for task, tag in list(self.waiting.items()):
             if wanted is None or tag == wanted:
+                self._send(_trapped(tag, Trap("interrupted", Category.INTERRUPTED)))
                 task.cancel()
 
     def _run(self, command: Command, entry: JournalEntry, caller: Caller, fate: Fate) -> None:
@@ -146,7 +149,7 @@ class Session(asyncio.Protocol):
             return
         task = asyncio.ensure_future(self._await(command, entry, answer, fate))
         self.waiting[task] = command.tag
-        task.add_done_callback(lambda ended: self.waiting.pop(ended, None) and None)
+        task.add_done_callback(lambda ended: self._ended(ended, command, entry, answer))
 
     def _answer(self, command: Command, caller: Caller) -> Answer:
         refusal = self._device.faults.take_trap(command.path)
@@ -162,13 +165,24 @@ class Session(asyncio.Protocol):
         except Trap as trap:
             self._trap(command, entry, trap)
         except asyncio.CancelledError:
-            self._trap(command, entry, Trap("interrupted", Category.INTERRUPTED))
+            self._interrupted(command, entry)
         else:
             self._done(command, entry, reply, fate)
 
+    def _ended(self, task: asyncio.Future[None], command: Command, entry: JournalEntry, answer: object) -> None:
+        self.waiting.pop(task, None)
+        if task.cancelled():  # before its first step: `_await` never saw it
+            if isinstance(answer, Coroutine):
+                answer.close()
+            self._interrupted(command, entry)
+
+    def _interrupted(self, command: Command, entry: JournalEntry) -> None:
+        entry.reply = "trap: interrupted"
+        self._send(encode_sentence(("!done", *_tag(command.tag))))
+
     async def _stream(self, command: Command, rows: AsyncIterator[Row]) -> Reply:
         async for row in rows:
-            self._send(encode_sentence(("!re", *_tag(command), *_words(row))))
+            self._send(encode_sentence(("!re", *_tag(command.tag), *_words(row))))
         return Reply()
 
     def _done(self, command: Command, entry: JournalEntry, reply: Reply, fate: Fate) -> None:
@@ -186,7 +200,7 @@ class Session(asyncio.Protocol):
     def _finish(self, command: Command, entry: JournalEntry, reply: Reply) -> None:
         entry.took_effect = True
         entry.reply = "done"
-        tag = _tag(command)
+        tag = _tag(command.tag)
         parts = [("!re", *tag, *_words(row)) for row in reply.rows]
         if reply.listing and not reply.rows and self._device.has("empty-reply"):
             parts.append(("!empty", *tag))
@@ -195,10 +209,7 @@ class Session(asyncio.Protocol):
 
     def _trap(self, command: Command, entry: JournalEntry, trap: Trap) -> None:
         entry.reply = f"trap: {trap.message}"
-        tag = _tag(command)
-        category = () if trap.category is None else (f"=category={int(trap.category)}",)
-        trapped = encode_sentence(("!trap", *tag, *category, f"=message={trap.message}"))
-        self._send(trapped + encode_sentence(("!done", *tag)))
+        self._send(_trapped(command.tag, trap) + encode_sentence(("!done", *_tag(command.tag))))
 
     def _fatal(self, reason: str) -> None:
         self._send(encode_sentence(("!fatal", reason)))
@@ -211,8 +222,13 @@ class Session(asyncio.Protocol):
         self._transport.write(GARBAGE if self._device.faults.take_garble() else data)
 
 
-def _tag(command: Command) -> Sentence:
-    return () if command.tag is None else (f".tag={command.tag}",)
+def _tag(tag: str | None) -> Sentence:
+    return () if tag is None else (f".tag={tag}",)
+
+
+def _trapped(tag: str | None, trap: Trap) -> bytes:
+    category = () if trap.category is None else (f"=category={int(trap.category)}",)
+    return encode_sentence(("!trap", *_tag(tag), *category, f"=message={trap.message}"))
 
 
 def _words(row: Row) -> Sentence:

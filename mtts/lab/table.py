@@ -28,6 +28,8 @@ class TableSpec:
 
     path: str
     defaults: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Defaults of arguments; where a version does not know the argument, the property does not exist."""
     required: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     """Properties that have a value of their own when none is given, and never lose it."""
@@ -62,6 +64,10 @@ class Table(Menu):
         super().__init__(device, spec.path)
         self.spec = spec
         self.items: dict[int, Item] = {}
+        known = device.schema.arguments(spec.path, "add") or device.schema.arguments(spec.path, "set") or frozenset()
+        settings = {name: value for name, value in spec.settings.items() if name in known}
+        self.defaults: Mapping[str, str] = {**settings, **spec.defaults}
+        """What a new item has that nobody set."""
         self._last_id = 0
         self.verbs: dict[str, Handler] = {
             "print": self._print,
@@ -111,7 +117,7 @@ class Table(Menu):
     def insert(self, given: Mapping[str, str]) -> Item:
         """Put an item in without any check, as a router's own doing or a test's."""
         self._last_id += 1
-        item = Item(self._last_id, {**self.spec.defaults, **given})
+        item = Item(self._last_id, {**self.defaults, **given})
         self.items[item.id] = item
         return item
 
@@ -225,8 +231,8 @@ class Table(Menu):
             before = dict(item.values)
             for name in names:
                 item.values.pop(name, None)
-                if name in self.spec.defaults:
-                    item.values[name] = self.spec.defaults[name]
+                if name in self.defaults:
+                    item.values[name] = self.defaults[name]
             self.after_set(item, before)
         return DONE
 
@@ -271,9 +277,12 @@ class Table(Menu):
 class Singleton(Menu):
     """A menu of one set of values; properties without a stored value are not shown."""
 
-    def __init__(self, device: Device, path: str, stored: Mapping[str, str]) -> None:
+    def __init__(
+        self, device: Device, path: str, stored: Mapping[str, str], *, booleans: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(device, path)
         self.values = dict(stored)
+        self._booleans = booleans
         self.verbs = {"print": self._print, "get": self._get, "set": self._set}
 
     def view(self) -> dict[str, str]:
@@ -290,7 +299,10 @@ class Singleton(Menu):
         return value_of(self.view(), call)
 
     def _set(self, call: Call) -> Reply:
-        changes = dict(call.command.args)
+        changes = {
+            name: values.boolean(name, value) if name in self._booleans else value
+            for name, value in call.command.args.items()
+        }
         self.before_set(changes)
         self.values.update(changes)
         return DONE

@@ -23,7 +23,8 @@ from tests.core.test_plan_convergence import EDITS, RICH, deployed, plan_on
 
 DATA = Path(__file__).parents[2] / "mtts" / "data" / "routeros"
 PUBLISHED = Path(__file__).parents[3] / "shared" / "routeros" / "schema"
-VERSIONS = sorted((path.stem for path in DATA.glob("*.json")), key=Version.parse)
+PUBLISHED_VERSIONS = sorted((path.stem for path in DATA.glob("*.json")), key=Version.parse)
+VERSIONS = [version for version in PUBLISHED_VERSIONS if Version.parse(version) >= OLDEST]
 FULL = RICH | {"memory_high_bytes": 64 * MIB, "health": "tailscale status"}
 
 # What rows show and no command takes; the trees list arguments only.

@@ -87,11 +87,58 @@ async def test_tags_come_back_and_commands_overlap(lab: Lab, login: Login) -> No
     heard = await talker.hear()
     assert heard[:2] == ("!re", ".tag=log")
     assert "=message=after" in heard
-    assert (await talker.say("/cancel", "=tag=log", ".tag=stop")).sentences[-1] == ("!done", ".tag=stop")
-    interrupted = await talker.listen()
-    assert interrupted.trap == "interrupted"
-    assert interrupted.category == "2"
-    assert interrupted.sentences[-1] == ("!done", ".tag=log")
+    stopped = await talker.say("/cancel", "=tag=log", ".tag=stop")
+    assert stopped.sentences == [
+        ("!trap", ".tag=log", "=category=2", "=message=interrupted"),
+        ("!done", ".tag=stop"),
+    ]
+    assert await talker.hear() == ("!done", ".tag=log")
+
+
+async def test_cancel_without_a_tag_ends_everything_that_waits(lab: Lab, login: Login) -> None:
+    router = await lab.add_router("r")
+    first, second = await login(router), await login(router)
+    for talker in (first, second):
+        talker.send(encode_sentence(("/log/print", "=follow-only=", ".tag=1")))
+        talker.send(encode_sentence(("/tool/ping", "=address=192.0.2.1", ".tag=2")))
+        assert (await talker.hear())[:2] == ("!re", ".tag=2")
+    first.send(encode_sentence(("/cancel",)))
+    heard = [await first.hear() for _ in range(5)]
+    assert sorted(heard[:2]) == [("!trap", f".tag={tag}", "=category=2", "=message=interrupted") for tag in (1, 2)]
+    assert heard[2] == ("!done",)
+    assert sorted(heard[3:]) == [("!done", ".tag=1"), ("!done", ".tag=2")]
+    router.device.log("system,info", "still followed")
+    assert "=message=still followed" in await second.hear()
+
+
+async def test_a_command_cancelled_in_the_same_breath_is_ended_too(lab: Lab, login: Login) -> None:
+    talker = await login(await lab.add_router("r"), "admin")
+    talker.send(
+        encode_sentence(("/system/device-mode/update", "=container=yes", ".tag=1"))
+        + encode_sentence(("/log/print", "=follow-only=", ".tag=2"))
+        + encode_sentence(("/cancel", "=tag=1", ".tag=3"))
+        + encode_sentence(("/cancel", "=tag=2", ".tag=4"))
+    )
+    heard = [await talker.hear() for _ in range(6)]
+    ends = {sentence[1] for sentence in heard if sentence[0] == "!done"}
+    assert ends == {".tag=1", ".tag=2", ".tag=3", ".tag=4"}
+
+
+async def test_cancel_of_what_does_not_run_changes_nothing(lab: Lab, login: Login) -> None:
+    talker = await login(await lab.add_router("r"))
+    assert (await talker.say("/cancel", "=tag=none", ".tag=x")).sentences == [("!done", ".tag=x")]
+
+
+async def test_what_waits_ends_with_its_session(lab: Lab, login: Login) -> None:
+    router = await lab.add_router("r")
+    quiet, talker = await login(router), await login(router)
+    talker.send(encode_sentence(("/log/print", "=follow-only=", ".tag=log")))
+    assert (await talker.say("/system/identity/print")).kinds == ["!re", "!done"]
+    assert router.device.log_watchers
+    await talker.close()
+    while router.device.log_watchers:
+        await quiet.say("/system/identity/print")
+    assert len(router.device.sessions) == 1
 
 
 async def test_a_command_that_waits_can_be_overtaken_by_time(lab: Lab, login: Login) -> None:

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mtts.lab.call import Menu
-from mtts.lab.menus import containers, disks, files, interfaces, logs, network, system, tools, users
+from mtts.lab.menus import (
+    certificates,
+    containers,
+    disks,
+    files,
+    interfaces,
+    logs,
+    network,
+    packages,
+    safe_mode,
+    system,
+    tools,
+    users,
+)
 from mtts.lab.table import Table
 
 if TYPE_CHECKING:
@@ -19,9 +32,11 @@ FACTORIES: dict[str, Factory] = {
     "/container": containers.ContainerTable,
     "/container/config": containers.ContainerConfig,
     "/container/envs": containers.EnvTable,
+    "/container/layers": containers.Layers,
     "/container/log": containers.ContainerLog,
     "/container/mounts": containers.MountTable,
     "/disk": disks.DiskTable,
+    "/disk/settings": disks.make_settings,
     "/file": files.FileMenu,
     "/interface/bridge": interfaces.BridgeTable,
     "/interface/bridge/port": interfaces.PortTable,
@@ -31,19 +46,22 @@ FACTORIES: dict[str, Factory] = {
     "/ip/address": network.AddressTable,
     "/ip/dns": network.Dns,
     "/ip/dns/static": lambda device: Table(device, network.DNS_STATIC),
-    "/ip/firewall/filter": lambda device: Table(device, network.FILTER),
-    "/ip/firewall/nat": lambda device: Table(device, network.NAT),
+    "/ip/firewall/filter": lambda device: network.FirewallTable(device, network.FILTER),
+    "/ip/firewall/nat": lambda device: network.FirewallTable(device, network.NAT),
     "/ip/route": network.RouteTable,
     "/ip/service": network.make_services,
     "/ipv6/address": network.Address6Table,
     "/ipv6/route": network.Route6Table,
-    "/certificate": lambda device: Table(device, system.CERTIFICATE),
+    "/certificate": certificates.CertificateTable,
+    "/certificate/settings": certificates.make_settings,
     "/log": logs.LogMenu,
+    "/safe-mode": safe_mode.SafeMode,
     "/system": system.Power,
     "/system/clock": system.Clock,
     "/system/device-mode": system.DeviceMode,
     "/system/identity": system.make_identity,
-    "/system/package": system.make_packages,
+    "/system/package": packages.PackageTable,
+    "/system/package/update": packages.Update,
     "/system/resource": system.Resource,
     "/system/routerboard": system.make_routerboard,
     "/system/scheduler": system.SchedulerTable,

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mtts.lab import values
-from mtts.lab.call import Call, Menu, list_rows
+from mtts.lab.call import Call
 from mtts.lab.container import Container, Phase, flags, image_properties, status_text
 from mtts.lab.engine import interfaces_of
+from mtts.lab.listing import Listing
 from mtts.lab.menus.system import require
 from mtts.lab.reply import DONE, Category, Reply, Trap, failure, invalid_value, no_match
 from mtts.lab.table import Item, Singleton, Table, TableSpec
@@ -318,12 +319,11 @@ class MountTable(Table):
         return None if self._by_list else item.values.get("name")
 
 
-class ContainerLog(Menu):
+class ContainerLog(Listing):
     """`/container/log`: the last lines of every container that logs."""
 
     def __init__(self, device: Device) -> None:
-        super().__init__(device, "/container/log")
-        self.verbs = {"print": lambda call: list_rows(self._rows(), call.command)}
+        super().__init__(device, "/container/log", self._rows)
 
     def _rows(self) -> list[dict[str, str]]:
         lines = [
@@ -335,6 +335,24 @@ class ContainerLog(Menu):
             {".id": f"*{number:X}", "time": time, "container": name, "message": message}
             for number, name, time, message in sorted(lines)
         ]
+
+
+class Layers(Listing):
+    """`/container/layers`: what the extracted images are made of, layers of one image shared by its containers."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device, "/container/layers", self._rows)
+
+    def _rows(self) -> list[dict[str, str]]:
+        rows: dict[str, dict[str, str]] = {}
+        for container in self.device.engine.containers.values():
+            if container.image is None:
+                continue
+            names = container.image.config.get("rootfs", {}).get("diff_ids", [])
+            for name, size in zip(names, container.image.layer_sizes, strict=False):
+                row = rows.setdefault(name, {".id": f"*{len(rows) + 1:X}", "name": name, "size": str(size)})
+                row["containers"] = ",".join([part for part in (row.get("containers"), container.name) if part])
+        return list(rows.values())
 
 
 def stored_path(device: Device, path: str) -> str:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from mtts.lab import values
 from mtts.lab.reply import failure
 from mtts.lab.storage import Volume
-from mtts.lab.table import Item, Table, TableSpec
+from mtts.lab.table import Item, Singleton, Table, TableSpec
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
 
+SETTINGS = {
+    "auto-media-interface": "none",
+    "auto-media-sharing": "false",
+    "auto-smb-sharing": "false",
+    "auto-smb-user": "guest",
+    "default-mount-point-template": "[slot]",
+}
 TYPES = frozenset({"file", "hardware", "partition", "smb", "sshfs", "tmpfs"})
 
 
@@ -78,3 +85,9 @@ class DiskTable(Table):
             "fs": "tmpfs" if volume.volatile else item.values.get("fs", ""),
         }
         return {**shown, **live}
+
+
+def make_settings(device: Device) -> Singleton:
+    """`/disk/settings`"""
+    booleans = frozenset({"auto-media-sharing", "auto-smb-sharing"})
+    return Singleton(device, "/disk/settings", SETTINGS, booleans=booleans)

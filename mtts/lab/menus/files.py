@@ -26,6 +26,7 @@ class FileMenu(Menu):
         super().__init__(device, "/file")
         self.verbs = {
             "print": lambda call: list_rows(self._rows(), call.command),
+            "find": lambda call: Reply(ret=";".join(row[".id"] for row in list_rows(self._rows(), call.command).rows)),
             "get": lambda call: value_of(self._row(*self._selected(call)[0]), call),
             "add": self._add,
             "set": self._set,

@@ -16,6 +16,48 @@ if TYPE_CHECKING:
     from mtts.lab.device import Device
 
 INTERFACE_TAKEN = "already have interface with such name"
+BRIDGE_SETTINGS = {
+    "ageing-time": "5m",
+    "arp": "enabled",
+    "arp-timeout": "auto",
+    "auto-mac": "true",
+    "dhcp-snooping": "false",
+    "fast-forward": "true",
+    "forward-delay": "15s",
+    "forward-reserved-addresses": "false",
+    "igmp-snooping": "false",
+    "max-learned-entries": "auto",
+    "max-message-age": "20s",
+    "mtu": "auto",
+    "port-cost-mode": "long",
+    "priority": "0x8000",
+    "protocol-mode": "rstp",
+    "transmit-hold-count": "6",
+    "vlan-filtering": "false",
+}
+PORT_SETTINGS = {
+    "auto-isolate": "false",
+    "bpdu-guard": "false",
+    "broadcast-flood": "true",
+    "edge": "auto",
+    "fast-leave": "false",
+    "frame-types": "admit-all",
+    "horizon": "none",
+    "hw": "true",
+    "ingress-filtering": "true",
+    "learn": "auto",
+    "multicast-router": "temporary-query",
+    "point-to-point": "auto",
+    "priority": "0x80",
+    "pvid": "1",
+    "restricted-role": "false",
+    "restricted-tcn": "false",
+    "tag-stacking": "false",
+    "trusted": "false",
+    "unknown-multicast-flood": "true",
+    "unknown-unicast-flood": "true",
+}
+"""What a new bridge and a new port have when nobody says otherwise."""
 REFERRING = (
     ("/interface/bridge/port", "interface"),
     ("/interface/bridge/port", "bridge"),
@@ -30,6 +72,10 @@ REFERRING = (
     ("/container", "interface"),
 )
 """Where interface names are kept and follow a renaming."""
+
+
+def _switches(settings: Mapping[str, str]) -> set[str]:
+    return {name for name, value in settings.items() if value in {"true", "false"}}
 
 
 class InterfaceTable(Table):
@@ -81,17 +127,9 @@ class BridgeTable(InterfaceTable):
             device,
             TableSpec(
                 "/interface/bridge",
-                defaults={
-                    "mtu": "auto",
-                    "actual-mtu": "1500",
-                    "arp": "enabled",
-                    "protocol-mode": "rstp",
-                    "vlan-filtering": "false",
-                    "running": "true",
-                    "dynamic": "false",
-                    "disabled": "false",
-                },
-                booleans=frozenset({"disabled", "vlan-filtering", "igmp-snooping", "dhcp-snooping", "auto-mac"}),
+                defaults={"actual-mtu": "1500", "running": "true", "dynamic": "false", "disabled": "false"},
+                settings=BRIDGE_SETTINGS,
+                booleans=frozenset({"disabled", *_switches(BRIDGE_SETTINGS), "multicast-querier"}),
                 enums={"protocol-mode": frozenset({"mstp", "none", "rstp", "stp"})},
             ),
         )
@@ -141,16 +179,10 @@ class PortTable(Table):
             device,
             TableSpec(
                 "/interface/bridge/port",
-                defaults={
-                    "pvid": "1",
-                    "priority": "0x80",
-                    "horizon": "none",
-                    "hw": "true",
-                    "dynamic": "false",
-                    "disabled": "false",
-                },
+                defaults={"dynamic": "false", "disabled": "false"},
+                settings=PORT_SETTINGS,
                 required=("bridge", "interface"),
-                booleans=frozenset({"disabled", "hw", "auto-isolate", "bpdu-guard", "trusted"}),
+                booleans=frozenset({"disabled", *_switches(PORT_SETTINGS)}),
                 unique=("interface",),
                 unique_text="device already added as bridge port",
                 interface_properties=("interface",),

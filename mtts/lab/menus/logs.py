@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from mtts.lab.call import Answer, Call, Menu, list_rows
+from mtts.lab.listing import Listing
 from mtts.lab.query import compile_query
 from mtts.lab.reply import DONE, Reply, Row
 
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
     from mtts.lab.device import Device
 
 
-class LogMenu(Menu):
+class LogMenu(Listing):
     """The router's log: newest last, a thousand lines, gone at reboot."""
 
     def __init__(self, device: Device) -> None:
-        super().__init__(device, "/log")
-        self.verbs = {"print": self._print}
+        super().__init__(device, "/log", lambda: list(device.log_rows))
+        self.verbs["print"] = self._print
         for level in ("debug", "error", "info", "warning"):
             self.verbs[level] = self._write
 

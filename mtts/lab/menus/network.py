@@ -10,7 +10,8 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING
 
 from mtts.lab import values
-from mtts.lab.reply import Row, Trap
+from mtts.lab.call import Call
+from mtts.lab.reply import DONE, Reply, Row, Trap
 from mtts.lab.table import Item, Singleton, Table, TableSpec
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 FIREWALL_DEFAULTS = {
     "action": "accept",
+    "log": "false",
+    "log-prefix": "",
     "bytes": "0",
     "packets": "0",
     "dynamic": "false",
@@ -30,6 +33,9 @@ UPLINK_GATEWAY = "192.0.2.1"
 DNS_STATIC = TableSpec(
     "/ip/dns/static",
     defaults={"ttl": "1d", "disabled": "false", "dynamic": "false"},
+    settings={"match-subdomain": "false"},
+    unique=("name", "regexp", "type", "address", "cname", "forward-to", "text", "ns", "mx-exchange", "srv-target"),
+    unique_text="entry already exists",
     booleans=frozenset({"disabled", "match-subdomain"}),
     durations=frozenset({"ttl"}),
     enums={"type": frozenset({"A", "AAAA", "CNAME", "FWD", "MX", "NS", "NXDOMAIN", "SRV", "TXT"})},
@@ -48,6 +54,18 @@ NAT = TableSpec(
     booleans=frozenset({"disabled", "log"}),
     interface_properties=("in-interface", "out-interface"),
 )
+
+
+class FirewallTable(Table):
+    """`/ip/firewall/filter` and `nat`; no packet passes, so the counters stay at nothing."""
+
+    def __init__(self, device: Device, spec: TableSpec) -> None:
+        super().__init__(device, spec)
+        self.verbs |= {"reset-counters": self._reset_counters, "reset-counters-all": lambda _: DONE}
+
+    def _reset_counters(self, call: Call) -> Reply:
+        self.selected(call)
+        return DONE
 
 
 class AddressTable(Table):
@@ -207,17 +225,21 @@ class Dns(Singleton):
             "dynamic-servers": ",".join(device.build.dns),
             "use-doh-server": "",
             "verify-doh-cert": "false",
+            "doh-max-concurrent-queries": "50",
+            "doh-max-server-connections": "5",
+            "doh-timeout": "5s",
             "allow-remote-requests": "false",
             "max-udp-packet-size": "4096",
-            "cache-size": "2048",
-            "cache-used": "32",
+            "query-server-timeout": "2s",
+            "query-total-timeout": "10s",
+            "max-concurrent-queries": "100",
+            "max-concurrent-tcp-sessions": "20",
+            "cache-size": "2048KiB",
+            "cache-max-ttl": "1w",
+            "cache-used": "32KiB",
         }
-        super().__init__(device, "/ip/dns", stored)
-
-    def before_set(self, changes: dict[str, str]) -> None:
-        """Booleans are stored as such."""
-        for name in {"allow-remote-requests", "verify-doh-cert"} & set(changes):
-            changes[name] = values.boolean(name, changes[name])
+        booleans = frozenset({"allow-remote-requests", "verify-doh-cert"})
+        super().__init__(device, "/ip/dns", stored, booleans=booleans)
 
 
 def make_services(device: Device) -> Table:

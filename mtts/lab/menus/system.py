@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 CHANNEL = "stable"
 BUILD_TIME = "2026-06-01 09:00:00"
-SHUTDOWN_DELAY_S = 1.0
 ACTIVATION_TIMEOUT_S = 300.0
-PACKAGE_BYTES = {"routeros": 13_000_000, "container": 110_000}
 FORBIDDEN = "not allowed by device-mode"
 
 SCRIPT = TableSpec(
@@ -33,13 +31,6 @@ SCRIPT = TableSpec(
     booleans=frozenset({"dont-require-permissions"}),
     unique=("name",),
     unique_text="item with such name already exists",
-)
-CERTIFICATE = TableSpec(
-    "/certificate",
-    required=("common-name",),
-    booleans=frozenset({"trusted"}),
-    unique=("name",),
-    unique_text="certificate with such name already exists",
 )
 
 
@@ -90,7 +81,7 @@ class Clock(Singleton):
             "gmt-offset": "+00:00",
             "dst-active": "false",
         }
-        super().__init__(device, "/system/clock", stored)
+        super().__init__(device, "/system/clock", stored, booleans=frozenset({"time-zone-autodetect"}))
 
     def view(self) -> dict[str, str]:
         """The time now."""
@@ -134,11 +125,16 @@ class Power(Menu):
 
     def __init__(self, device: Device) -> None:
         super().__init__(device, "/system")
-        self.verbs = {"reboot": self._reboot}
+        self.verbs = {"reboot": self._reboot, "shutdown": self._shutdown}
 
     def _reboot(self, call: Call) -> Reply:
         self.device.log("system,info", f"router reboot by {call.caller.user}")
-        self.device.later(SHUTDOWN_DELAY_S, self.device.restart)
+        self.device.restart_soon()
+        return DONE
+
+    def _shutdown(self, call: Call) -> Reply:
+        self.device.log("system,info", f"router shutdown by {call.caller.user}")
+        self.device.shut_down_soon()
         return DONE
 
 
@@ -181,16 +177,6 @@ def require(device: Device, feature: str) -> None:
 def make_identity(device: Device) -> Singleton:
     """`/system/identity`"""
     return Singleton(device, "/system/identity", {"name": device.build.name})
-
-
-def make_packages(device: Device) -> Table:
-    """`/system/package`: the system, and the container package where it is installed."""
-    table = Table(device, TableSpec("/system/package", defaults={"disabled": "false", "scheduled": ""}))
-    del table.verbs["add"], table.verbs["set"], table.verbs["remove"], table.verbs["enable"], table.verbs["disable"]
-    for name, size in PACKAGE_BYTES.items():
-        if name != "container" or device.build.container_package:
-            table.insert({"name": name, "version": device.build.version, "build-time": BUILD_TIME, "size": str(size)})
-    return table
 
 
 def make_routerboard(device: Device) -> Singleton:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtts.lab.call import Answer, Call, Menu
 from mtts.lab.console import ConsoleError, run_line
+from mtts.lab.menus.fetch import fetch
 from mtts.lab.menus.system import require
 from mtts.lab.reply import Category, Reply, Row, Trap
 from mtts.lab.values import whole
@@ -70,6 +71,6 @@ class Tool(Menu):
             if sent != count:
                 await self.device.clock.wait(PING_INTERVAL_S)
 
-    def _fetch(self, _call: Call) -> Reply:
+    def _fetch(self, call: Call) -> Answer:
         require(self.device, "fetch")
-        raise Trap("fetch is not modelled in the lab", Category.GENERAL)
+        return fetch(self.device, call)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtts.lab.call import Menu, list_rows
-from mtts.lab.reply import no_match
+from mtts.lab.call import Call
+from mtts.lab.listing import Listing
+from mtts.lab.reply import DONE, Reply, no_match
 from mtts.lab.table import Table, TableSpec
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ GROUPS = {
 
 class UserTable(Table):
     """`/user`: the password is never shown."""
+
+    def __init__(self, device: Device, spec: TableSpec) -> None:
+        super().__init__(device, spec)
+        self.verbs["expire-password"] = self._expire
+
+    def _expire(self, call: Call) -> Reply:
+        for item in self.selected(call):
+            item.values["expired"] = "true"
+        return DONE
 
     def normal(self, name: str, value: str) -> str:
         """The group must exist."""
@@ -70,12 +80,17 @@ def policies_of(device: Device, group: str) -> frozenset[str]:
     return frozenset()
 
 
-class ActiveUsers(Menu):
-    """`/user/active`: the sessions of this moment."""
+class ActiveUsers(Listing):
+    """`/user/active`: the sessions of this moment; removing one cuts it."""
 
     def __init__(self, device: Device) -> None:
-        super().__init__(device, "/user/active")
-        self.verbs = {"print": lambda call: list_rows(self._rows(), call.command)}
+        super().__init__(device, "/user/active", self._rows)
+        self.verbs |= {"remove": self._log_out, "request-logout": self._log_out}
+
+    def _log_out(self, call: Call) -> Reply:
+        for row in self.selected(call):
+            self.device.sessions[int(row[".id"][1:], 16)].abort()
+        return DONE
 
     def _rows(self) -> list[dict[str, str]]:
         return [
@@ -85,8 +100,13 @@ class ActiveUsers(Menu):
                 "name": session.caller.user,
                 "address": session.peer,
                 "via": session.service,
+                "group": self._group_of(session.caller.user),
                 "radius": "false",
             }
             for session in self.device.sessions.values()
             if session.caller is not None
         ]
+
+    def _group_of(self, user: str) -> str:
+        users = self.device.table("/user").items.values()
+        return next((item.values["group"] for item in users if item.values["name"] == user), "")
