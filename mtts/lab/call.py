@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 Answer = Reply | Awaitable[Reply] | AsyncIterator[Row]
 """At once, later, or row by row until it is cancelled."""
 Handler = Callable[["Call"], Answer]
+
+
+class Stream(AsyncIterator[Row]):
+    """Rows that gather from the moment of the command on, not only once they are waited for; to be closed."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gather no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ POLICY_OF_PATH = {
     "/container/shell": "write",
     "/execute": "write",
 }
-POLICY_OF_MENU = {"/user": "policy", "/user/group": "policy"}
+POLICY_OF_MENU = {"/user": "policy", "/user/active": "policy", "/user/group": "policy"}
 """Menus whose changes take more than `write`."""
 
 

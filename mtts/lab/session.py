@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mtts.lab.call import Answer, Call, Caller
+from mtts.lab.call import Answer, Call, Caller, Stream
 from mtts.lab.command import Command, parse_command
 from mtts.lab.faults import Fate
 from mtts.lab.journal import JournalEntry, is_write, mask
@@ -171,6 +171,8 @@ class Session(asyncio.Protocol):
 
     def _ended(self, task: asyncio.Future[None], command: Command, entry: JournalEntry, answer: object) -> None:
         self.waiting.pop(task, None)
+        if isinstance(answer, Stream):
+            answer.close()
         if task.cancelled():  # before its first step: `_await` never saw it
             if isinstance(answer, Coroutine):
                 answer.close()

@@ -118,6 +118,7 @@ class Table(Menu):
         """Put an item in without any check, as a router's own doing or a test's."""
         self._last_id += 1
         item = Item(self._last_id, {**self.defaults, **given})
+        _drop_empty_comment(item)
         self.items[item.id] = item
         return item
 
@@ -221,6 +222,7 @@ class Table(Menu):
         self.before_set(item, checked)
         before = dict(item.values)
         item.values.update(checked)
+        _drop_empty_comment(item)
         self.after_set(item, before)
 
     def _unset(self, call: Call) -> Reply:
@@ -306,6 +308,12 @@ class Singleton(Menu):
         self.before_set(changes)
         self.values.update(changes)
         return DONE
+
+
+def _drop_empty_comment(item: Item) -> None:
+    """A comment that is set to nothing is a comment that is not there."""
+    if item.values.get("comment") == "":
+        del item.values["comment"]
 
 
 def value_of(row: Row, call: Call) -> Reply:

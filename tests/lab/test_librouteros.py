@@ -52,6 +52,15 @@ async def test_the_blocking_client_works_over_tls(lab: Lab) -> None:
     assert await asyncio.to_thread(blocking_story, router, context.wrap_socket) == EXPECTED
 
 
+async def test_the_blocking_client_works_with_anonymous_ciphers_when_it_asks_for_them(lab: Lab) -> None:
+    router = await lab.add_router("r", certificate=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("ADH:@SECLEVEL=0")
+    assert await asyncio.to_thread(blocking_story, router, context.wrap_socket) == EXPECTED
+
+
 async def test_the_asyncio_client_tells_its_story(lab: Lab) -> None:
     router = await lab.add_router("r", version="7.18.2")
     api = await librouteros.async_connect(router.host, port=router.port, encoding="utf-8", **USER)

@@ -141,6 +141,16 @@ async def test_what_waits_ends_with_its_session(lab: Lab, login: Login) -> None:
     assert len(router.device.sessions) == 1
 
 
+async def test_a_follower_sees_what_the_next_command_in_the_same_breath_logs(lab: Lab, login: Login) -> None:
+    talker = await login(await lab.add_router("r"))
+    talker.send(
+        encode_sentence(("/log/print", "=follow-only=", ".tag=1"))
+        + encode_sentence(("/log/info", "=message=hello", ".tag=2"))
+    )
+    heard = {await talker.hear() for _ in range(2)}
+    assert {sentence[:2] for sentence in heard} == {("!re", ".tag=1"), ("!done", ".tag=2")}
+
+
 async def test_a_command_that_waits_can_be_overtaken_by_time(lab: Lab, login: Login) -> None:
     router = await lab.add_router("r")
     talker = await login(router, "admin")
