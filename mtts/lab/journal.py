@@ -31,7 +31,11 @@ class JournalEntry:
 
 def mask(words: Sequence[str]) -> tuple[str, ...]:
     """The words with every password replaced."""
-    return tuple(next((masked + "***" for masked in MASKED_WORDS if word.startswith(masked)), word) for word in words)
+    return tuple([_masked(word) if word.startswith(MASKED_WORDS) else word for word in words])
+
+
+def _masked(word: str) -> str:
+    return word[: word.index("=", 1) + 1] + "***"
 
 
 def is_write(path: str) -> bool:

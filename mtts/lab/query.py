@@ -18,6 +18,8 @@ _OPERATION = re.compile(r"(\d+)(\.?)|([!&|.])")
 
 def compile_query(words: Sequence[str]) -> Test:
     """One test from all query words of a sentence; Trap when a word or an operation cannot be read."""
+    if not words:
+        return lambda _: True
     steps: list[Test | str] = [word[1:] if word.startswith("#") else _comparison(word) for word in words]
     _run(steps, {})  # an underflow does not depend on the row: refuse it once, before any row is sent
 

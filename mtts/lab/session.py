@@ -203,11 +203,11 @@ class Session(asyncio.Protocol):
         entry.took_effect = True
         entry.reply = "done"
         tag = _tag(command.tag)
-        parts = [("!re", *tag, *_words(row)) for row in reply.rows]
+        parts: list[Sentence] = [("!re", *tag, *_words(row)) for row in reply.rows]
         if reply.listing and not reply.rows and self._device.has("empty-reply"):
             parts.append(("!empty", *tag))
         parts.append(("!done", *tag, *(() if reply.ret is None else (f"=ret={reply.ret}",))))
-        self._send(b"".join(encode_sentence(part) for part in parts))
+        self._send(b"".join([encode_sentence(part) for part in parts]))
 
     def _trap(self, command: Command, entry: JournalEntry, trap: Trap) -> None:
         entry.reply = f"trap: {trap.message}"
@@ -234,4 +234,4 @@ def _trapped(tag: str | None, trap: Trap) -> bytes:
 
 
 def _words(row: Row) -> Sentence:
-    return tuple(f"={name}={value}" for name, value in row.items())
+    return tuple([f"={name}={value}" for name, value in row.items()])

@@ -24,6 +24,9 @@ _ENCODINGS = (
 )
 # first byte below this -> (bytes that follow, bits of the first byte that belong to the length)
 _PREFIXES = ((0x80, 0, 0x7F), (0xC0, 1, 0x3F), (0xE0, 2, 0x1F), (0xF0, 3, 0x0F), (0xF8, 4, 0x00))
+_LONGER = 0x80
+_ONE_BYTE = tuple(bytes((length,)) for length in range(_LONGER))
+"""The lengths of nearly all words, so that they need not be worked out each time."""
 
 
 class WireError(Exception):
@@ -43,57 +46,60 @@ def encode_sentence(words: Iterable[str]) -> bytes:
     parts = []
     for word in words:
         raw = word.encode("utf-8", "surrogateescape")
-        parts.append(encode_length(len(raw)))
+        length = len(raw)
+        parts.append(_ONE_BYTE[length] if length < _LONGER else encode_length(length))
         parts.append(raw)
     parts.append(b"\x00")
     return b"".join(parts)
 
 
+def _shape(first: int) -> tuple[int, int]:
+    """How many bytes of length follow this first one, and which of its bits belong to the length."""
+    for limit, following, mask in _PREFIXES:
+        if first < limit:
+            return following, mask
+    raise WireError(f"reserved control byte 0x{first:02x}")
+
+
 class SentenceReader:
     """Turns chunks of a byte stream into sentences; keeps what is not complete yet."""
 
-    __slots__ = ("_buffer", "_position", "_sentence_bytes", "_words")
+    __slots__ = ("_buffer", "_sentence_bytes", "_words")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._position = 0
         self._words: list[str] = []
         self._sentence_bytes = 0
 
     def feed(self, chunk: bytes) -> list[Sentence]:
         """Every sentence completed by this chunk, in order; WireError when the stream is unreadable."""
-        self._buffer += chunk
+        buffer = self._buffer
+        buffer += chunk
         complete: list[Sentence] = []
-        while (word := self._next_word()) is not None:
-            if word:
-                self._words.append(word.decode("utf-8", "surrogateescape"))
+        position, end = 0, len(buffer)
+        while position < end:
+            length, body = buffer[position], position + 1
+            if length >= _LONGER:
+                following, mask = _shape(length)
+                body += following
+                if body > end:
+                    break
+                high_bits = (length & mask) << (8 * following)
+                length = high_bits | int.from_bytes(buffer[position + 1 : body], "big")
+            if length:
+                self._admit(length)
+            if body + length > end:
+                break
+            position = body + length
+            if length:
+                self._sentence_bytes += length
+                self._words.append(buffer[body:position].decode("utf-8", "surrogateescape"))
             else:
                 complete.append(tuple(self._words))
                 self._words = []
                 self._sentence_bytes = 0
-        del self._buffer[: self._position]
-        self._position = 0
+        del buffer[:position]
         return complete
-
-    def _next_word(self) -> bytes | None:
-        start = self._position
-        if start >= len(self._buffer):
-            return None
-        first = self._buffer[start]
-        shape = next(((following, mask) for limit, following, mask in _PREFIXES if first < limit), None)
-        if shape is None:
-            raise WireError(f"reserved control byte 0x{first:02x}")
-        following, mask = shape
-        body = start + 1 + following
-        if body > len(self._buffer):
-            return None
-        length = (first & mask) << (8 * following) | int.from_bytes(self._buffer[start + 1 : body], "big")
-        self._admit(length)
-        if body + length > len(self._buffer):
-            return None
-        self._sentence_bytes += length
-        self._position = body + length
-        return bytes(self._buffer[body : body + length])
 
     def _admit(self, length: int) -> None:
         if length > MAX_WORD_BYTES:
