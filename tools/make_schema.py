@@ -3,7 +3,7 @@
 Input: one directory of trees as JSON, `{"version", "menus": {menu: {"commands": {command: {"args": …}}}}}`,
 and optionally `.json.gz` files of the flatter shape `{"version", "menus": {menu: {command: {argument:
 hint}}}}` for the menus that the first lacks. Only menus and words that the lab serves are kept, as names
-alone; hints, enums and everything else are dropped.
+alone, and beside them the hints of `add` and `set` that say which values there are; everything else is dropped.
 """
 
 from __future__ import annotations
@@ -64,7 +64,12 @@ SINGLE_COMMANDS = {
 CONSOLE_ONLY = ("edit", "export", "reset", "recursive-print")
 """Commands of the interactive console, of no meaning to an API client."""
 
-Tree: TypeAlias = dict[str, dict[str, Iterable[str]]]
+TELLING_HINTS = ("time interval", "(MAC address)", "(IP prefix)", " length ")
+"""Parts of hints that rule values out; the others say next to nothing."""
+
+Tree: TypeAlias = dict[str, dict[str, Mapping[str, str]]]
+Words: TypeAlias = Mapping[str, Mapping[str, list[str]]]
+Hints: TypeAlias = Mapping[str, Mapping[str, str]]
 
 
 def read_nested(path: Path) -> Tree:
@@ -99,13 +104,30 @@ def keep(tree: Tree) -> dict[str, dict[str, list[str]]]:
     return kept
 
 
-def render(version: str, menus: Mapping[str, Mapping[str, list[str]]]) -> str:
+def telling_hints(tree: Tree, words: Words) -> dict[str, dict[str, str]]:
+    """Menu -> argument -> hint, of what `add` and `set` take."""
+    kept: dict[str, dict[str, str]] = {}
+    for menu in words:
+        for command in {"add", "set"} & set(words[menu]):
+            for argument, hint in sorted(tree.get(menu, {}).get(command, {}).items()):
+                if any(part in hint for part in TELLING_HINTS):
+                    kept.setdefault(menu, {})[argument] = " ".join(hint.split())
+    return kept
+
+
+def render(version: str, menus: Words, hints: Hints) -> str:
     """The file's text: one line per command, so that differences between versions read well."""
     blocks = []
     for menu, commands in sorted(menus.items()):
         lines = [f"      {json.dumps(command)}: {json.dumps(names)}" for command, names in commands.items()]
         blocks.append(f"    {json.dumps(menu)}: {{\n" + ",\n".join(lines) + "\n    }")
-    return f'{{\n  "version": {json.dumps(version)},\n  "menus": {{\n' + ",\n".join(blocks) + "\n  }\n}\n"
+    said = [f"    {json.dumps(menu)}: {json.dumps(arguments, sort_keys=True)}" for menu, arguments in hints.items()]
+    parts = (f'  "version": {json.dumps(version)}', _block("menus", blocks), _block("hints", said))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _block(name: str, lines: Iterable[str]) -> str:
+    return f"  {json.dumps(name)}: {{\n" + ",\n".join(lines) + "\n  }"
 
 
 def make(nested: Path, flat: Path) -> Iterator[tuple[str, str]]:
@@ -115,10 +137,11 @@ def make(nested: Path, flat: Path) -> Iterator[tuple[str, str]]:
     )
     boards: dict[str, list[str]] = {}
     for path in newest_first:
-        menus = keep(read_flat(flat / f"{path.stem}.json.gz") | read_nested(path))
+        tree = read_flat(flat / f"{path.stem}.json.gz") | read_nested(path)
+        menus = keep(tree)
         # A CHR has no such menu, so the trees of old versions lack it: the next newer one that has it serves.
         boards = menus.setdefault("/system/routerboard", boards)
-        yield path.stem, render(path.stem, menus)
+        yield path.stem, render(path.stem, menus, telling_hints(tree, menus))
 
 
 def main() -> None:

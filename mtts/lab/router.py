@@ -21,6 +21,8 @@ from mtts.lab.tls import Certificate, anonymous, self_signed
 from mtts.lab.values import path_key
 
 HOST = "127.0.0.1"
+DEFAULT_SESSIONS = "20"
+"""How many sessions a service takes where its version has no word for the limit."""
 
 
 class LabRouter:
@@ -89,7 +91,7 @@ class LabRouter:
             if item.values["name"] == session.service
         )
         others = sum(1 for other in self.device.sessions.values() if other.service == session.service)
-        allowed = service["disabled"] == "false" and others < int(service["max-sessions"])
+        allowed = service["disabled"] == "false" and others < int(service.get("max-sessions", DEFAULT_SESSIONS))
         return allowed and _address_allowed(session.peer, service["address"])
 
     def enter(self, session: Session) -> int:

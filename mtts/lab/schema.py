@@ -53,14 +53,19 @@ UNPUBLISHED: dict[str, tuple[Version, dict[str, frozenset[str]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One version's menus: menu -> command -> argument names."""
+    """One version's menus: menu -> command -> argument names; and what the tree says of some arguments' values."""
 
     source: str
     menus: Mapping[str, Mapping[str, frozenset[str]]]
+    hints: Mapping[str, Mapping[str, str]]
 
     def arguments(self, menu: str, command: str) -> frozenset[str] | None:
         """The arguments of a command, None when this version has no such command."""
         return self.menus.get(menu, {}).get(command)
+
+    def hint(self, menu: str, argument: str) -> str | None:
+        """The router's own description of an argument's values, None where it gives none."""
+        return self.hints.get(menu, {}).get(argument)
 
 
 def published() -> dict[Version, Path]:
@@ -84,7 +89,7 @@ def load_schema(version: Version) -> Schema:
                 names = menus[span.menu][command]
                 menus[span.menu][command] = names | {span.argument} if span.covers(version) else names - {span.argument}
     menus |= {menu: commands for menu, (first, commands) in UNPUBLISHED.items() if first <= version}
-    return Schema(source=document["version"], menus=menus)
+    return Schema(source=document["version"], menus=menus, hints=document["hints"])
 
 
 def _nearest(version: Version, known: list[Version]) -> Version:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtts.lab import values
+from mtts.lab import hints, values
 from mtts.lab.call import Call, Handler, Menu, list_rows
 from mtts.lab.command import SPECIAL_SELECTORS
 from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, invalid_value, no_match, no_such_item
@@ -163,6 +163,9 @@ class Table(Menu):
 
     def normal(self, name: str, value: str) -> str:
         """One value as a router stores it."""
+        hint = self.device.schema.hint(self.path, name)
+        if hint is not None:
+            return hints.stored(name, value, hint)
         if name in self.spec.booleans:
             return values.boolean(name, value)
         if name in self.spec.durations:
@@ -294,6 +297,12 @@ class Singleton(Menu):
     def before_set(self, changes: dict[str, str]) -> None:
         """Refuse or complete changed values."""
 
+    def _normal(self, name: str, value: str) -> str:
+        hint = self.device.schema.hint(self.path, name)
+        if hint is not None:
+            return hints.stored(name, value, hint)
+        return values.boolean(name, value) if name in self._booleans else value
+
     def _print(self, call: Call) -> Reply:
         return list_rows([self.view()], call.command)
 
@@ -301,10 +310,7 @@ class Singleton(Menu):
         return value_of(self.view(), call)
 
     def _set(self, call: Call) -> Reply:
-        changes = {
-            name: values.boolean(name, value) if name in self._booleans else value
-            for name, value in call.command.args.items()
-        }
+        changes = {name: self._normal(name, value) for name, value in call.command.args.items()}
         self.before_set(changes)
         self.values.update(changes)
         return DONE

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
 from mtts.lab.reply import Category, Trap, invalid_value, no_match
 
 BOOLEANS = {"yes": "true", "true": "true", "no": "false", "false": "false"}
-_UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_CLOCK = re.compile(r"(\d+):(\d\d)(?::(\d\d))?")
+_UNITS_MS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+_CLOCK = re.compile(r"(\d+):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?", re.ASCII)
 _SIZE = re.compile(r"(\d+)([kKMGT]?)(?:i?B)?")
 _FACTORS = {"": 1, "k": 1024, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
@@ -33,24 +33,24 @@ def whole(argument: str, value: str, low: int, high: int) -> int:
     return number
 
 
-def duration_s(argument: str, value: str) -> int:
-    """Seconds of `90`, `90s`, `1m30s` or `00:01:30`."""
-    if value.isdigit():
+def duration_s(argument: str, value: str) -> float:
+    """Seconds of `90`, `90s`, `1m30s`, `1s500ms`, `00:01:30` or `00:00:00.200`."""
+    if value.isdecimal():
         return int(value)
     if clock := _CLOCK.fullmatch(value):
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return hours * 3600 + minutes * 60 + seconds
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups()[:3])
+        return hours * 3600 + minutes * 60 + seconds + float(f"0.{clock[4] or 0}")
     match = _DURATION.fullmatch(value)
     if not value or match is None:
         raise invalid_value(argument)
-    return sum(int(part or 0) * unit for part, unit in zip(match.groups(), _UNITS_S.values(), strict=True))
+    return sum(int(part or 0) * unit for part, unit in zip(match.groups(), _UNITS_MS.values(), strict=True)) / 1000
 
 
 def duration(seconds: float) -> str:
-    """`1w2d3h4m5s`, `0s` for nothing."""
-    rest = int(seconds)
+    """`1w2d3h4m5s`, `500ms`, `0s` for nothing."""
+    rest = round(seconds * 1000)
     parts = []
-    for letter, unit in _UNITS_S.items():
+    for letter, unit in _UNITS_MS.items():
         count, rest = divmod(rest, unit)
         if count:
             parts.append(f"{count}{letter}")
@@ -77,6 +77,16 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def networks(argument: str, value: str) -> str:
+    """A comma list of addresses with or without a prefix, as typed; empty is none."""
+    try:
+        for part in value.split(",") if value else ():
+            ip_network(part, strict=False)
+    except ValueError:
+        raise invalid_value(argument) from None
+    return value
 
 
 def interface_address(argument: str, value: str) -> str:

@@ -49,7 +49,7 @@ FACTORIES: dict[str, Factory] = {
     "/ip/firewall/filter": lambda device: network.FirewallTable(device, network.FILTER),
     "/ip/firewall/nat": lambda device: network.FirewallTable(device, network.NAT),
     "/ip/route": network.RouteTable,
-    "/ip/service": network.make_services,
+    "/ip/service": network.ServiceTable,
     "/ipv6/address": network.Address6Table,
     "/ipv6/route": network.Route6Table,
     "/certificate": certificates.CertificateTable,

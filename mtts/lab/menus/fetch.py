@@ -59,7 +59,7 @@ async def fetch(device: Device, call: Call) -> AsyncIterator[Row]:
         "status": "finished",
         "downloaded": kibibytes,
         "total": kibibytes,
-        "duration": values.duration(device.clock.now - began_s),
+        "duration": values.duration(int(device.clock.now - began_s)),
     }
     if output == "file":
         if args.get("keep-result", "yes") in {"yes", "true"}:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtts.lab.call import Call, Menu, list_rows
 from mtts.lab.filetree import FileEntry
-from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, no_such_item
+from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, no_match, no_such_item
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.table import value_of
 from mtts.lab.values import path_key, whole
@@ -72,7 +72,10 @@ class FileMenu(Menu):
         parent = path.rpartition("/")[0]
         if parent and parent not in self.device.files and not self.device.quirks.file_add_makes_parents:
             raise failure(f"no such directory: {parent}")
-        if call.command.args.get("type", "file") == "directory":
+        kind = call.command.args.get("type", "file")
+        if kind not in {"directory", "file"}:
+            raise no_match("type")
+        if kind == "directory":
             self.device.files.make_directory(path)
         else:
             self._write(path, call.command.args.get("contents", ""))

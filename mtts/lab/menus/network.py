@@ -27,9 +27,16 @@ FIREWALL_DEFAULTS = {
     "invalid": "false",
     "disabled": "false",
 }
+ACTIONS = frozenset(
+    {"accept", "add-dst-to-address-list", "add-src-to-address-list", "jump", "log", "passthrough", "return"}
+)
+NAT_ACTIONS = frozenset(
+    {"dst-nat", "endpoint-independent-nat", "masquerade", "netmap", "redirect", "same", "socksify", "src-nat"}
+)
 DYNAMIC_IDS = 0x80000000
 UPLINK_IDS = 0x30000000
 UPLINK_GATEWAY = "192.0.2.1"
+SERVICE_LIMITS = {"port": (1, 65_535), "max-sessions": (1, 1000)}
 DNS_STATIC = TableSpec(
     "/ip/dns/static",
     defaults={"ttl": "1d", "disabled": "false", "dynamic": "false"},
@@ -45,6 +52,7 @@ FILTER = TableSpec(
     defaults=FIREWALL_DEFAULTS,
     required=("chain",),
     booleans=frozenset({"disabled", "log"}),
+    enums={"action": ACTIONS | {"fasttrack-connection", "drop", "reject", "tarpit"}},
     interface_properties=("in-interface", "out-interface"),
 )
 NAT = TableSpec(
@@ -52,6 +60,7 @@ NAT = TableSpec(
     defaults=FIREWALL_DEFAULTS,
     required=("chain",),
     booleans=frozenset({"disabled", "log"}),
+    enums={"action": ACTIONS | NAT_ACTIONS},
     interface_properties=("in-interface", "out-interface"),
 )
 
@@ -242,14 +251,32 @@ class Dns(Singleton):
         super().__init__(device, "/ip/dns", stored, booleans=booleans)
 
 
-def make_services(device: Device) -> Table:
-    """`/ip/service`, with the ports that RouterOS uses (the lab's own ports are the lab's matter)."""
-    spec = TableSpec(
-        "/ip/service",
-        defaults={"address": "", "max-sessions": "20", "dynamic": "false", "disabled": "false"},
-    )
-    table = Table(device, spec)
-    services = {"ftp": 21, "ssh": 22, "telnet": 23, "winbox": 8291, "www": 80, "www-ssl": 443}
-    for name, port in {**services, "api": 8728, "api-ssl": 8729}.items():
-        table.insert({"name": name, "port": str(port), "proto": "tcp"})
-    return table
+SERVICE_PORTS = {
+    "ftp": 21,
+    "ssh": 22,
+    "telnet": 23,
+    "winbox": 8291,
+    "www": 80,
+    "www-ssl": 443,
+    "api": 8728,
+    "api-ssl": 8729,
+}
+"""The ports that RouterOS uses; the lab's own ports are the lab's matter."""
+
+
+class ServiceTable(Table):
+    """`/ip/service`: fixed rows, of which `api` and `api-ssl` decide who may connect here."""
+
+    def __init__(self, device: Device) -> None:
+        defaults = {"address": "", "dynamic": "false", "disabled": "false"}
+        super().__init__(device, TableSpec("/ip/service", defaults=defaults, settings={"max-sessions": "20"}))
+        for name, port in SERVICE_PORTS.items():
+            self.insert({"name": name, "port": str(port), "proto": "tcp"})
+
+    def normal(self, name: str, value: str) -> str:
+        """Ports and numbers of sessions have limits, addresses are networks."""
+        if name == "address":
+            return values.networks(name, value)
+        if name in SERVICE_LIMITS:
+            return str(values.whole(name, value, *SERVICE_LIMITS[name]))
+        return super().normal(name, value)

@@ -48,7 +48,7 @@ class Resource(Menu):
         """Everything as of now; flash figures as late as the router's caches."""
         board, storage = self.device.build.board, self.device.storage
         return {
-            "uptime": values.duration(self.device.uptime_s),
+            "uptime": values.duration(int(self.device.uptime_s)),
             "version": f"{self.device.build.version} ({CHANNEL})",
             "build-time": BUILD_TIME,
             "free-memory": str(storage.free_memory_bytes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtts.lab import values
 from mtts.lab.call import Call
 from mtts.lab.listing import Listing
 from mtts.lab.reply import DONE, Reply, no_match
@@ -38,11 +39,13 @@ class UserTable(Table):
         return DONE
 
     def normal(self, name: str, value: str) -> str:
-        """The group must exist."""
+        """The group must exist; addresses are networks."""
         if name == "group":
             groups = self.device.menu_of(Table, "/user/group").items.values()
             if all(item.values["name"] != value for item in groups):
                 raise no_match("group")
+        if name == "address":
+            return values.networks(name, value)
         return super().normal(name, value)
 
 
