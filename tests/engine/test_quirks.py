@@ -39,6 +39,8 @@ UNTOUCHED_BY_A_DEPLOY = {
     "root_dir_exists_text",
     "duplicate_name_text",
     "no_dns_text",
+    "safe_mode_menu",  # nothing of mtts takes safe mode
+    "safe_mode_taken_text",
 }
 CASES = [pytest.param({name: value}, id=f"{name}={value}") for name, values in OTHER_WAYS.items() for value in values]
 
