@@ -20,7 +20,26 @@ import pytest
 
 from mtts.lab.fleet import PASSWORD, Lab
 from mtts.lab.router import LabRouter
+from tests.lab.conftest import Login
 
+LEAST = {
+    "/interface/bridge": {},
+    "/interface/bridge/port": {"bridge": "b", "interface": "ether2"},
+    "/interface/list": {"name": "l"},
+    "/interface/list/member": {"list": "LAN", "interface": "ether2"},
+    "/ip/address": {"address": "192.0.2.1/24", "interface": "ether2"},
+    "/ip/dns/static": {"name": "x.example", "address": "192.0.2.1"},
+    "/ip/firewall/filter": {"chain": "input"},
+    "/ip/firewall/nat": {"chain": "srcnat"},
+    "/ip/route": {"gateway": "192.0.2.1"},
+    "/system/scheduler": {"name": "s"},
+    "/system/script": {"name": "s"},
+    "/user": {"name": "u", "group": "read"},
+    "/user/group": {"name": "g"},
+}
+"""The least that a new row needs, of the tables whose defaults others have written down."""
+OURS = {("/system/identity", "name"), ("/ip/dns", "servers")}
+"""What a lab router is set up with."""
 HERE = Path(__file__).parent / "clients"
 PYTHON = os.environ.get("LAB_CLIENTS_PYTHON", sys.executable)
 NODE_MODULES = os.environ.get("LAB_CLIENTS_NODE_MODULES", "")
@@ -119,6 +138,35 @@ async def ansible(router: LabRouter, home: Path, story: str) -> Mapping[str, Any
     await told(router, [*command, str(HERE / story)], **more)
     told_of: Mapping[str, Any] = json.loads(results.read_text())
     return told_of
+
+
+@pytest.mark.parametrize("version", ["7.18.2", "7.20.8", "7.23.3"])
+async def test_new_rows_and_settings_have_the_defaults_that_ansible_expects(
+    version: str, lab: Lab, login: Login
+) -> None:
+    if not runs(PYTHON, "-c", "import ansible_collections.community.routeros"):
+        pytest.skip("Ansible's community.routeros is not installed")
+    router = await lab.add_router("r", version=version, tls=False)
+    router.add_row("/interface/bridge", name="b")
+    expected = json.loads(await told(router, [PYTHON, str(HERE / "ansible_defaults.py"), version]))
+    talker = await login(router, "admin")
+    compared = 0
+    for path in sorted(set(expected) & set(router.device.schema.menus)):
+        if path in LEAST:
+            added = await talker.say(f"{path}/add", *(f"={name}={value}" for name, value in LEAST[path].items()))
+            assert added.trap is None, (path, added.trap)
+        of_it = (f"?.id={added.ret}",) if path in LEAST else ()
+        row = next(iter((await talker.say(f"{path}/print", *of_it)).rows), {})
+        for name, default in expected[path].items():
+            if name in row and name not in LEAST.get(path, {}) and (path, name) not in OURS:
+                assert row[name] == as_text(default), (path, name)
+                compared += 1
+    assert compared > 60
+
+
+def as_text(value: object) -> str:
+    """A value of Ansible's as the API says it."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
 @pytest.mark.parametrize("version", ["7.18.2", "7.23.3"])

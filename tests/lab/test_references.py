@@ -36,6 +36,12 @@ NAMES = {"/interface/veth": "veth9", "/interface/bridge": "bridge9", "/interface
         (("/ip/address/add", "=address=10.0.0.300/24", "=interface=veth1"), "invalid value for argument address"),
         (("/ip/route/add", "=dst-address=10.0.0.1/24", "=gateway=10.0.0.1"), "invalid value for argument dst-address"),
         (
+            ("/ip/firewall/nat/add", "=chain=srcnat", "=out-interface-list=none-such"),
+            "input does not match any value of out-interface-list",
+        ),
+        (("/interface/list/remove", "=numbers=all"), "failure: cannot change builtin list"),
+        (("/interface/list/set", "=numbers=static", "=comment=x"), "failure: cannot change builtin list"),
+        (
             ("/ip/firewall/nat/add", "=chain=srcnat", "=out-interface=none"),
             "input does not match any value of out-interface",
         ),
@@ -95,6 +101,18 @@ async def test_a_removed_veth_leaves_its_port_and_address_dangling(lab: Lab, log
     port = (await talker.say("/interface/bridge/port/print")).rows[0]
     assert (port["interface"], port["inactive"]) == ("*1", "true")
     assert (await talker.say("/ip/address/print")).rows[0]["invalid"] == "true"
+
+
+async def test_a_removed_list_leaves_its_members_and_rules_dangling(lab: Lab, login: Login) -> None:
+    talker = await login(await lab.add_router("r"))
+    number = (await talker.say("/interface/list/add", "=name=ts")).ret
+    await talker.say("/interface/list/member/add", "=list=ts", "=interface=ether2")
+    await talker.say("/ip/firewall/filter/add", "=chain=input", "=in-interface-list=ts")
+    await talker.say("/interface/list/set", "=numbers=ts", "=name=tailnet")
+    assert (await talker.say("/interface/list/member/print")).rows[0]["list"] == "tailnet"
+    await talker.say("/interface/list/remove", "=numbers=tailnet")
+    assert (await talker.say("/interface/list/member/print")).rows[0]["list"] == number
+    assert (await talker.say("/ip/firewall/filter/print")).rows[0]["in-interface-list"] == number
 
 
 async def test_a_renamed_interface_is_followed(ground: MakeGround) -> None:

@@ -40,7 +40,7 @@ FACTORIES: dict[str, Factory] = {
     "/file": files.FileMenu,
     "/interface/bridge": interfaces.BridgeTable,
     "/interface/bridge/port": interfaces.PortTable,
-    "/interface/list": interfaces.make_lists,
+    "/interface/list": interfaces.ListTable,
     "/interface/list/member": interfaces.MemberTable,
     "/interface/veth": interfaces.VethTable,
     "/ip/address": network.AddressTable,

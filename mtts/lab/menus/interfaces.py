@@ -5,7 +5,7 @@ A reference to a removed interface stays and is shown as `*XX`, as on routers; r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mtts.lab import values
@@ -72,6 +72,14 @@ REFERRING = (
     ("/container", "interface"),
 )
 """Where interface names are kept and follow a renaming."""
+REFERRING_TO_LISTS = (
+    ("/interface/list/member", "list"),
+    ("/ip/firewall/filter", "in-interface-list"),
+    ("/ip/firewall/filter", "out-interface-list"),
+    ("/ip/firewall/nat", "in-interface-list"),
+    ("/ip/firewall/nat", "out-interface-list"),
+)
+"""Where names of interface lists are kept."""
 
 
 def _switches(settings: Mapping[str, str]) -> set[str]:
@@ -109,12 +117,7 @@ class InterfaceTable(Table):
         self._refer(item.values["name"], item.ref)
 
     def _refer(self, old: str, new: str) -> None:
-        if old == new:
-            return
-        for path, name in REFERRING:
-            for row in self.device.menu_of(Table, path).items.values():
-                if row.values.get(name) == old:
-                    row.values[name] = new
+        refer(self.device, REFERRING, old, new)
 
 
 class BridgeTable(InterfaceTable):
@@ -208,21 +211,54 @@ class PortTable(Table):
         return {**super().view(item), "inactive": "true" if inactive else "false"}
 
 
-def make_lists(device: Device) -> Table:
+class ListTable(Table):
     """`/interface/list`, with the lists that every router has."""
-    spec = TableSpec(
-        "/interface/list",
-        defaults={"include": "", "exclude": "", "builtin": "false", "dynamic": "false"},
-        required=("name",),
-        unique=("name",),
-        unique_text="already have such list",
-    )
-    table = Table(device, spec)
-    for name in ("all", "none", "dynamic", "static"):
-        table.insert({"name": name, "builtin": "true"})
-    for name in ("WAN", "LAN"):
-        table.insert({"name": name, "comment": "defconf"})
-    return table
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            device,
+            TableSpec(
+                "/interface/list",
+                defaults={"include": "", "exclude": "", "builtin": "false", "dynamic": "false"},
+                required=("name",),
+                unique=("name",),
+                unique_text="already have such list",
+            ),
+        )
+        for name in ("all", "none", "dynamic", "static"):
+            self.insert({"name": name, "builtin": "true"})
+        for name in ("WAN", "LAN"):
+            self.insert({"name": name, "comment": "defconf"})
+
+    def before_set(self, item: Item, _changes: dict[str, str]) -> None:
+        """Lists that are part of RouterOS stay as they are."""
+        self._refuse_builtin(item)
+
+    def before_remove(self, item: Item) -> None:
+        """Lists that are part of RouterOS stay."""
+        self._refuse_builtin(item)
+
+    def after_set(self, item: Item, before: Mapping[str, str]) -> None:
+        """Follow a renaming wherever the list is referred to."""
+        refer(self.device, REFERRING_TO_LISTS, before["name"], item.values["name"])
+
+    def after_remove(self, item: Item) -> None:
+        """Leave dangling references behind."""
+        refer(self.device, REFERRING_TO_LISTS, item.values["name"], item.ref)
+
+    def _refuse_builtin(self, item: Item) -> None:
+        if item.values["builtin"] == "true":
+            raise failure("cannot change builtin list")
+
+
+def refer(device: Device, referring: Iterable[tuple[str, str]], old: str, new: str) -> None:
+    """Have every row that refers to something by its old name refer to it by the new one."""
+    if old == new:
+        return
+    for path, name in referring:
+        for row in device.table(path).items.values():
+            if row.values.get(name) == old:
+                row.values[name] = new
 
 
 class MemberTable(Table):

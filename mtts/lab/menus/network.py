@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtts.lab import values
 from mtts.lab.call import Call
-from mtts.lab.reply import DONE, Reply, Row, Trap
+from mtts.lab.reply import DONE, Reply, Row, Trap, no_match
 from mtts.lab.table import Item, Singleton, Table, TableSpec
 
 if TYPE_CHECKING:
@@ -71,6 +71,14 @@ class FirewallTable(Table):
     def __init__(self, device: Device, spec: TableSpec) -> None:
         super().__init__(device, spec)
         self.verbs |= {"reset-counters": self._reset_counters, "reset-counters-all": lambda _: DONE}
+
+    def normal(self, name: str, value: str) -> str:
+        """Interface lists must exist."""
+        if name in {"in-interface-list", "out-interface-list"}:
+            lists = self.device.table("/interface/list").items.values()
+            if value and all(item.values["name"] != value.removeprefix("!") for item in lists):
+                raise no_match(name)
+        return super().normal(name, value)
 
     def _reset_counters(self, call: Call) -> Reply:
         self.selected(call)

@@ -77,7 +77,7 @@ class Clock(Singleton):
     def __init__(self, device: Device) -> None:
         stored = {
             "time-zone-autodetect": "true",
-            "time-zone-name": "UTC",
+            "time-zone-name": "manual",
             "gmt-offset": "+00:00",
             "dst-active": "false",
         }
