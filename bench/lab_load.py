@@ -144,6 +144,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often echo and lab take turns (at least 2)")
     options = parser.parse_args()
 
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # a router listens on two sockets
     idle_mb, total_mb = asyncio.run(idle(options.idle))
     pairs = asyncio.run(compare(options.routers, options.prints, max(2, options.rounds)))
     ratios = [lab / echo for echo, lab in pairs]

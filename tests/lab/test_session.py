@@ -255,3 +255,36 @@ async def test_without_a_certificate_only_anonymous_ciphers_are_served(lab: Lab)
     talker = await Talker.connect(router, tls=usual)
     assert (await talker.say("/login", "=name=mtts", f"=password={PASSWORD}")).kinds == ["!done"]
     await talker.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "category"),
+    [
+        (("/no/such/thing",), "no such command", "0"),
+        (("/interface/veth/remove", "=.id=*99"), "no such item", "0"),
+        (("/interface/veth/add", "=nonsense=1"), "unknown parameter nonsense", "1"),
+        (("/interface/bridge/add", "=forward-delay=soon"), "invalid value for argument forward-delay", "1"),
+        (("/ip/service/print", "?#|"), "invalid query operation", "5"),
+        (("/container/print", "?"), "invalid query word", "5"),
+        (
+            ("/ip/address/add", "=address=192.0.2.1/24", "=interface=none"),
+            "input does not match any value of interface",
+            None,
+        ),
+        (("/interface/veth/add", "=name=ether1"), "failure: already have interface with such name", None),
+        (("/user/print", "=from=mtts"), None, None),
+    ],
+)
+async def test_a_trap_has_the_category_of_its_cause_or_none(
+    words: tuple[str, ...], text: str | None, category: str | None, lab: Lab, login: Login
+) -> None:
+    heard = await (await login(await lab.add_router("r"))).say(*words)
+    assert (heard.trap, heard.category) == (text, category)
+
+
+@pytest.mark.parametrize("size_bytes", [1, 0x7F, 0x80, 0x3FFF, 0x4000, 60 * 1024])
+async def test_words_of_every_length_arrive_both_ways(size_bytes: int, lab: Lab, login: Login) -> None:
+    talker = await login(await lab.add_router("r"))
+    contents = "x" * size_bytes
+    assert (await talker.say("/file/add", "=name=long", f"=contents={contents}")).trap is None
+    assert (await talker.say("/file/get", "=number=long", "=value-name=contents")).ret == contents
