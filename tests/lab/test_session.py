@@ -1,5 +1,7 @@
 """The protocol above the codec: login, permissions, tags, cancelling, wanted properties, the end of a session."""
 
+import asyncio
+import contextlib
 import ssl
 
 import pytest
@@ -288,3 +290,27 @@ async def test_words_of_every_length_arrive_both_ways(size_bytes: int, lab: Lab,
     contents = "x" * size_bytes
     assert (await talker.say("/file/add", "=name=long", f"=contents={contents}")).trap is None
     assert (await talker.say("/file/get", "=number=long", "=value-name=contents")).ret == contents
+
+
+async def test_bytes_that_are_no_tls_hurt_nobody_on_the_tls_port(lab: Lab) -> None:
+    router = await lab.add_router("r")
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    for noise in (b"GET / HTTP/1.1\r\n\r\n", encode_sentence(("/login",)), b"\x16\x03\x01\xff\xff" + b"\xff" * 64, b""):
+        reader, writer = await asyncio.open_connection(router.host, router.tls_port)
+        writer.write(noise)
+        with contextlib.suppress(ConnectionError):  # the router may hang up without reading it all
+            writer.write_eof()
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    talker = await Talker.connect(router, tls=context)
+    assert (await talker.say("/login", "=name=mtts", f"=password={PASSWORD}")).kinds == ["!done"]
+    rows = (await talker.say("/user/active/print")).rows
+    assert [row["via"] for row in rows] == ["api-ssl"]
+    await talker.close()
+    assert complaints == []
