@@ -13,6 +13,7 @@ from mtts.lab.reply import Category, Reply, Row, Trap
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
+    from mtts.lab.script.job import Job
 
 Answer = Reply | Awaitable[Reply] | AsyncIterator[Row]
 """At once, later, or row by row until it is cancelled."""
@@ -43,6 +44,8 @@ class Call:
 
     command: Command
     caller: Caller
+    job: Job | None = None
+    """The script that gives it; None when it came through a session."""
 
 
 class Menu:

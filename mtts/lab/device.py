@@ -22,11 +22,14 @@ from mtts.lab.engine import Engine
 from mtts.lab.faults import Faults
 from mtts.lab.filetree import FileTree
 from mtts.lab.importing import Puller
+from mtts.lab.journal import JournalEntry
 from mtts.lab.menus.packages import PackageTable
 from mtts.lab.menus.safe_mode import SafeMode
+from mtts.lab.menus.scheduler import SchedulerTable
 from mtts.lab.quirks import Quirks
 from mtts.lab.reply import Row
 from mtts.lab.schema import load_schema
+from mtts.lab.script.job import Scripts
 from mtts.lab.storage import Storage, Volume
 from mtts.lab.table import Singleton, Table
 from mtts.lab.tailnet import Tailnet
@@ -79,6 +82,8 @@ class Device:
         self.log_rows: deque[Row] = deque(maxlen=LOG_LINES)
         self.log_watchers: set[Callable[[Row], None]] = set()
         self._log_id = 0
+        self.journal: list[JournalEntry] = []
+        """Every command that was given here, by clients and by scripts."""
         self._menus: dict[str, Menu] = {}
         board = build.board
         self.storage = Storage(
@@ -100,6 +105,7 @@ class Device:
             thaw=self.drop_sessions,
         )
         self.engine = Engine(self, puller)
+        self.scripts = Scripts(self)
 
     def has(self, trait: Trait) -> bool:
         """Whether this router's version behaves so."""
@@ -216,6 +222,7 @@ class Device:
         self.boots += 1
         self.is_up = False
         self.drop_sessions()
+        self.scripts.lose_power()
         self.engine.lose_power()
         self.storage.restarted()
         self.files.forget_volatile()
@@ -249,6 +256,7 @@ class Device:
         self.menu_of(PackageTable, "/system/package").booted()
         if not self.lacks_menu("/container"):
             self.engine.boot()
+        self.menu_of(SchedulerTable, "/system/scheduler").boot()
 
     def _out_of_memory(self) -> None:
         boot = self.boots

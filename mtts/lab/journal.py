@@ -8,7 +8,12 @@ from dataclasses import dataclass
 READING_VERBS = frozenset(
     {"print", "getall", "get", "find", "read", "head", "tail", "login", "quit", "cancel", "monitor"}
 )
-READING_PATHS = frozenset({"/container/shell", "/execute", "/tool/fetch", "/tool/ping"})
+READING_PATHS = frozenset(
+    {
+        *("/container/shell", "/execute", "/tool/fetch", "/tool/ping"),
+        *("/log/debug", "/log/error", "/log/info", "/log/warning"),
+    }
+)
 """Commands that act, yet change nothing of the router's configuration, files or containers by themselves."""
 MASKED_WORDS = ("=password=",)
 
@@ -27,6 +32,8 @@ class JournalEntry:
     took_effect: bool = False
     reply: str = ""
     """`done`, `trap: <text>`, `fatal: <text>`, `cut`, or empty while there is no answer."""
+    script: str = ""
+    """The script that gave the command, by name or job; its session is 0. Empty for a client's."""
 
 
 def mask(words: Sequence[str]) -> tuple[str, ...]:

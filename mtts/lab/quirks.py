@@ -45,6 +45,11 @@ class Quirks:
     """Before 7.23, an add over an existing directory: renamed to `.backup`, or not extracted and old files kept."""
     tmpfs_syntax: Literal["both", "colon", "at"] = "both"
     """`tmpfs=/dir:64M:1777`, `tmpfs=64M@/dir`, or either."""
+    default_policy_beyond_giver: Literal["refused", "trimmed"] = "refused"
+    """A script or scheduler entry without `policy=`, added by a user who lacks some of the default ones: refused, or
+    given only those that the user has."""
+    cut_ends_foreground_script: bool = False
+    """`/system/script/run` and `/execute as-string` end with the session that waits for them."""
     flash_flush_s: float = 20.0
     """How late free-hdd-space and the wear counters follow a write."""
     repull_same_empties_root: bool = True

@@ -36,7 +36,6 @@ class LabRouter:
         self.tls_port: int | None = None
         self.fingerprint: str | None = None
         """`sha256:` and the hex digest of the TLS certificate, None without one."""
-        self.journal: list[JournalEntry] = []
         self.connections = 0
         self.logins = 0
         self._tls = tls
@@ -44,6 +43,11 @@ class LabRouter:
         self._servers: list[asyncio.Server] = []
         self._deserted = asyncio.Event()
         self._deserted.set()
+
+    @property
+    def journal(self) -> list[JournalEntry]:
+        """Every command that was given here, by clients and by scripts."""
+        return self.device.journal
 
     @property
     def faults(self) -> Faults:

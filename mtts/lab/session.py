@@ -16,6 +16,7 @@ from mtts.lab.command import Command, parse_command
 from mtts.lab.faults import Fate
 from mtts.lab.journal import JournalEntry, is_write, mask
 from mtts.lab.reply import Category, Reply, Row, Trap
+from mtts.lab.script.job import LINK_CUT
 from mtts.lab.wire import Sentence, SentenceReader, WireError, encode_sentence
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Session(asyncio.Protocol):
         """Forget the client and stop whatever it waited for."""
         self._transport = None
         for task in list(self.waiting):
-            task.cancel()
+            task.cancel(LINK_CUT)
         self._router.leave(self)
 
     def abort(self) -> None:

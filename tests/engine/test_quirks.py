@@ -34,6 +34,8 @@ OTHER_WAYS: Mapping[str, tuple[Any, ...]] = {
 UNTOUCHED_BY_A_DEPLOY = {
     "digest_references",  # used with an image that is pinned by digest, which has a test of its own
     "repull_same_empties_root",  # a deploy never repulls
+    "default_policy_beyond_giver",  # a deploy leaves no script on the router
+    "cut_ends_foreground_script",  # its only script prints what a container says and ends at once
     "no_space_text",
     "extracting_text",
     "root_dir_exists_text",

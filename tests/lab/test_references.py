@@ -147,7 +147,7 @@ async def test_an_address_brings_its_network_and_its_route(lab: Lab, login: Logi
 
 async def test_values_are_stored_as_a_router_stores_them(lab: Lab, login: Login) -> None:
     talker = await login(await lab.add_router("r"))
-    await talker.say("/system/scheduler/add", "=name=s", "=interval=00:01:30")
+    await talker.say("/system/scheduler/add", "=policy=read", "=name=s", "=interval=00:01:30")
     await talker.say("/disk/add", "=type=tmpfs", "=slot=ram1", "=tmpfs-max-size=64M")
     await talker.say("/interface/veth/add", "=name=v", "=disabled=yes", "=comment=yes", "=address=10.0.0.2")
     assert (await talker.say("/system/scheduler/print")).rows[0]["interval"] == "1m30s"

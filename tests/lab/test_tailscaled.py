@@ -191,9 +191,9 @@ async def test_a_shell_may_take_no_id(ground: MakeGround) -> None:
         ("/container/print count-only", "1"),
         ('/container/shell *1 cmd="nonsense here"', "sh: nonsense: not found"),
         ("/container/shell *1 nonsense=1", "expected end of command (line 1 column 21)"),
-        (":foreach x in={}", "syntax error (line 1 column 14)"),
-        (":nonsense", "bad command name nonsense (line 1 column 1)"),
-        ("/no/such/print", "no such command"),
+        (":foreach x in={}", "missing value(s) of argument(s) do (line 1 column 17)"),
+        (":nonsense", "bad command name nonsense (line 1 column 2)"),
+        ("/no/such/print", "bad command name no (line 1 column 2)"),
     ],
 )
 async def test_the_console_prints_what_it_does_or_why_not(script: str, printed: str, ground: MakeGround) -> None:

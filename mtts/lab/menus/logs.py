@@ -1,11 +1,11 @@
-"""`/log` and `/system/script/job`."""
+"""`/log`: what the router, its containers and its scripts wrote."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from mtts.lab.call import Answer, Call, Menu, Stream, list_rows
+from mtts.lab.call import Answer, Call, Stream, list_rows
 from mtts.lab.listing import Listing
 from mtts.lab.query import compile_query
 from mtts.lab.reply import DONE, Reply, Row
@@ -55,11 +55,3 @@ class _Follow(Stream):
     def close(self) -> None:
         """Follow no longer."""
         self._device.log_watchers.discard(self._watcher)
-
-
-class NoJobs(Menu):
-    """No script runs in the lab yet, so no job is ever listed."""
-
-    def __init__(self, device: Device) -> None:
-        super().__init__(device, "/system/script/job")
-        self.verbs = {"print": lambda call: list_rows((), call.command)}

@@ -1,4 +1,4 @@
-"""What a router says of itself: resources, packages, device mode, clock; and the scripts that it keeps."""
+"""What a router says of itself: resources, packages, device mode, clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mtts.lab import values
 from mtts.lab.call import Call, Menu, list_rows
 from mtts.lab.reply import DONE, Category, Reply, Trap, failure
-from mtts.lab.table import Singleton, Table, TableSpec, value_of
+from mtts.lab.table import Singleton, value_of
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -17,21 +17,6 @@ CHANNEL = "stable"
 BUILD_TIME = "2026-06-01 09:00:00"
 ACTIVATION_TIMEOUT_S = 300.0
 FORBIDDEN = "not allowed by device-mode"
-
-SCRIPT = TableSpec(
-    "/system/script",
-    defaults={
-        "policy": "ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon",
-        "dont-require-permissions": "false",
-        "run-count": "0",
-        "source": "",
-        "invalid": "false",
-    },
-    required=("name",),
-    booleans=frozenset({"dont-require-permissions"}),
-    unique=("name",),
-    unique_text="item with such name already exists",
-)
 
 
 class Resource(Menu):
@@ -136,36 +121,6 @@ class Power(Menu):
         self.device.log("system,info", f"router shutdown by {call.caller.user}")
         self.device.shut_down_soon()
         return DONE
-
-
-class SchedulerTable(Table):
-    """`/system/scheduler`; entries are kept, running them is not modelled yet."""
-
-    def __init__(self, device: Device) -> None:
-        super().__init__(
-            device,
-            TableSpec(
-                "/system/scheduler",
-                defaults={
-                    "interval": "0s",
-                    "policy": "ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon",
-                    "run-count": "0",
-                    "on-event": "",
-                    "disabled": "false",
-                },
-                durations=frozenset({"interval"}),
-                unique=("name",),
-                unique_text="item with such name already exists",
-            ),
-        )
-
-    def before_add(self, new: dict[str, str]) -> None:
-        """The default start is now; device mode may forbid it all."""
-        require(self.device, "scheduler")
-        wall = self.device.wall
-        new.setdefault("name", f"schedule{len(self.items) + 1}")
-        new.setdefault("start-date", wall.strftime("%Y-%m-%d"))
-        new.setdefault("start-time", wall.strftime("%H:%M:%S"))
 
 
 def require(device: Device, feature: str) -> None:

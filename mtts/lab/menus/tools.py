@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from mtts.lab.call import Answer, Call, Menu
-from mtts.lab.console import ConsoleError, run_line
 from mtts.lab.menus.fetch import fetch
 from mtts.lab.menus.system import require
 from mtts.lab.reply import Category, Reply, Row, Trap
+from mtts.lab.script.errors import ScriptSyntaxError
 from mtts.lab.values import whole
 
 if TYPE_CHECKING:
@@ -25,21 +25,21 @@ class Console(Menu):
     def __init__(self, device: Device) -> None:
         super().__init__(device, "/")
         self.verbs = {"execute": self._execute}
-        self._jobs = 0
 
-    def _execute(self, call: Call) -> Reply:
-        if "file" in call.command.args:
+    def _execute(self, call: Call) -> Answer:
+        args = call.command.args
+        if "file" in args:
             raise Trap("execute to a file is not modelled in the lab", Category.GENERAL)
-        printed = []
+        scripts = self.device.scripts
         try:
-            for line in call.command.args.get("script", "").splitlines():
-                printed.append(run_line(self.device, line, call.caller))  # noqa: PERF401 - what was printed before an error counts
-        except ConsoleError as error:
-            printed.append(str(error))
-        if "as-string" in call.command.args:
-            return Reply(ret="\n".join(part for part in printed if part))
-        self._jobs += 1
-        return Reply(ret=f"*{self._jobs:X}")
+            job = scripts.start(args.get("script", ""), call.caller, parent=call.job)
+        except ScriptSyntaxError as error:
+            scripts.log_error(f"script error: {error}")
+            return Reply(ret=str(error) if "as-string" in args else scripts.spent_number())
+        scripts.report(job)
+        if "as-string" not in args:
+            return Reply(ret=job.ref)
+        return scripts.answer(job, lambda: Reply(ret="\n".join(job.printed())))
 
 
 class Tool(Menu):
