@@ -63,7 +63,7 @@ PIECES = (
     [
         ("foo", "bad command name foo (line 1 column 1)"),
         (":foo", "bad command name foo (line 1 column 2)"),
-        (":put 1\n  /ip/addresz/print", "bad command name adress (line 2 column 7)"),
+        (":put 1\n  /ip/addresz/print", "bad command name addresz (line 2 column 7)"),
         ("/container foo", "bad command name foo (line 1 column 12)"),
         ("/container add image=x", "expected end of command (line 1 column 16)"),
         ("/container print nonsense", "expected end of command (line 1 column 18)"),
