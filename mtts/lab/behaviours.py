@@ -16,7 +16,7 @@ OCI_ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64", "arm": "arm"}
 ARMV5_CPU = "EN7562CT"
 
 
-def start_process(world: World, device: Device, image: PulledImage | None) -> Process:
+def start_process(world: World, device: Device, image: PulledImage | None, *, memory_max: str) -> Process:
     """The process of a container whose root directory holds this image, or nothing at all."""
     if image is None:
         words = "execvpe /entrypoint.sh failed: No such file or directory"
@@ -27,6 +27,8 @@ def start_process(world: World, device: Device, image: PulledImage | None) -> Pr
     if board.cpu == ARMV5_CPU and image.config.get("variant") != "v5":
         words = "exited with signal 4 (Illegal instruction)"
         return CrashingProcess(world, after_s=0.1, status=132, last_words=words)
+    if memory_max.isdecimal() and int(memory_max) < PROCESS_RAM_BYTES:
+        return CrashingProcess(world, after_s=0.5, status=137, last_words="out of memory, killed")
     match world.behaviour:
         case "crash":
             return CrashingProcess(world, after_s=0.2, status=1, last_words="panic: cannot start")

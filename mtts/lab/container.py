@@ -7,17 +7,25 @@ the console, blanks and slashes included, and from 7.23 those that are false are
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
 from mtts.lab.clock import Timer
+from mtts.lab.healthcheck import HealthCheck
 from mtts.lab.process import Process
 from mtts.lab.pull import PulledImage
 from mtts.lab.table import Item
 
 CONTAINER_LOG_LINES = 100
+
+
+class Health(Enum):
+    """What the health check of a running container says; the value is the name of its flag."""
+
+    UNKNOWN = "starting-with-healthcheck"
+    GOOD = "healthy"
+    BAD = "unhealthy"
 
 
 class Phase(Enum):
@@ -60,9 +68,16 @@ class Container:
     scratch: str | None = None
     is_downloaded: bool = False
     starts_when_ready: bool = False
+    starts_when_stopped: bool = False
+    is_repull: bool = False
     replaces: PulledImage | None = None
     """The image that a repull under way replaces."""
     process: Process | None = None
+    held: tuple[str, ...] = ()
+    """The interfaces that its process has, whatever the item says by now."""
+    extraction_ram_bytes: int = 0
+    health: Health | None = None
+    check: HealthCheck | None = None
     restart: Timer | None = None
     restart_count: int = 0
     log: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=CONTAINER_LOG_LINES))
@@ -82,20 +97,3 @@ def status_text(container: Container) -> str:
     if container.phase is Phase.EXTRACTING and not container.is_downloaded:
         return "pulling"
     return STATUS_TEXT[container.phase]
-
-
-def flags(phase: Phase, *, with_false: bool) -> dict[str, str]:
-    """The state as boolean properties."""
-    if not with_false:
-        return {phase.value: "true"}
-    return {flag.value: "true" if flag is phase else "false" for flag in Phase}
-
-
-def image_properties(image: PulledImage) -> dict[str, str]:
-    """What a container knows of its image, by the newest version's names."""
-    return {
-        "image-id": image.config_digest,
-        "os": str(image.config.get("os", "linux")),
-        "arch": str(image.config.get("architecture", "")),
-        "config-json": json.dumps(image.config, separators=(",", ":")),
-    }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from mtts.lab import menus
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from mtts.lab.session import Session
 
 BOOT_S = 30.0
+CLOCK_SET_S = 20.0
+"""How long after a boot a router that lost the time has asked for it."""
+FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 SHUTDOWN_DELAY_S = 1.0
 LOG_LINES = 1000
 CONTAINER_PACKAGE_MENUS = ("/container", "/interface/veth")
@@ -79,6 +82,7 @@ class Device:
         self.is_up = True
         self.boots = 0
         self.booted_at_s = clock.now
+        self.clock_error_s = build.clock_skew_s
         self.log_rows: deque[Row] = deque(maxlen=LOG_LINES)
         self.log_watchers: set[Callable[[Row], None]] = set()
         self._log_id = 0
@@ -101,7 +105,7 @@ class Device:
             self.mount(Volume(slot, size_bytes, volatile=False))
         self.faults = Faults(
             restart=self.restart,
-            power_cut=lambda: self.restart(clean=False),
+            power_cut=lambda: self.restart(clean=False, cold=True),
             thaw=self.drop_sessions,
         )
         self.engine = Engine(self, puller)
@@ -183,7 +187,22 @@ class Device:
     @property
     def wall(self) -> datetime:
         """What the router's own clock says."""
-        return self.clock.wall + timedelta(seconds=self.build.clock_skew_s)
+        return self.clock.wall + timedelta(seconds=self.clock_error_s)
+
+    def _lose_time(self) -> None:
+        """The power was gone: a board without a battery goes on from what it knows, until it has asked."""
+        answer = self.quirks.clock_after_power_cut
+        if answer == "kept" or self.build.board.is_virtual:
+            return
+        if answer == "1970":
+            self.clock_error_s = (FIRST_MOMENT - self.clock.wall).total_seconds()
+        else:
+            self.clock_error_s -= BOOT_S
+        self.later(CLOCK_SET_S, self._set_clock)
+
+    def _set_clock(self) -> None:
+        self.clock_error_s = self.build.clock_skew_s
+        self.menu_of(SchedulerTable, "/system/scheduler").rearm()
 
     def later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Do something later, unless the router restarts before."""
@@ -217,8 +236,8 @@ class Device:
 
     # restarting
 
-    def restart(self, *, clean: bool = True) -> None:
-        """Go down and come back after the time that booting takes."""
+    def restart(self, *, clean: bool = True, cold: bool = False) -> None:
+        """Go down and come back after the time that booting takes; `cold` is with the power gone."""
         self.boots += 1
         self.is_up = False
         self.drop_sessions()
@@ -229,7 +248,7 @@ class Device:
         self.log_rows.clear()
         self._log_id = 0
         boot = self.boots
-        self.clock.call_later(BOOT_S, lambda: self._boot(clean) if self.boots == boot else None)
+        self.clock.call_later(BOOT_S, lambda: self._boot(clean, cold) if self.boots == boot else None)
 
     def restart_soon(self) -> None:
         """Restart when the answer to the command that asked for it is out."""
@@ -248,9 +267,11 @@ class Device:
         for session in list(self.sessions.values()):
             session.abort()
 
-    def _boot(self, clean: bool) -> None:
+    def _boot(self, clean: bool, cold: bool) -> None:
         self.is_up = True
         self.booted_at_s = self.clock.now
+        if cold:
+            self._lose_time()
         cause = "router rebooted" if clean else "router was rebooted without proper shutdown"
         self.log("system,error,critical" if not clean else "system,info", cause)
         self.menu_of(PackageTable, "/system/package").booted()

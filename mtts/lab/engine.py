@@ -10,11 +10,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from mtts.lab.behaviours import PROCESS_RAM_BYTES, start_process
-from mtts.lab.container import UP, Container, Phase
+from mtts.lab.container import UP, Container, Health, Phase
+from mtts.lab.healthcheck import HealthCheck, plan_of
 from mtts.lab.importing import Importer, Puller
-from mtts.lab.process import World
-from mtts.lab.pull import PulledImage
 from mtts.lab.reply import Trap, failure
+from mtts.lab.restarting import restart_pause_s
+from mtts.lab.storage import NoSpaceError
+from mtts.lab.surroundings import Surroundings, interfaces_of
 from mtts.lab.table import Item, Table
 from mtts.lab.values import duration_s, path_key
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 START_S = 0.5
 STOP_S = 1.0
 REMOVE_S = 2.0
+STOP_LIMIT_S = 10.0
+"""How long a process has to end in good order, where nothing else is set."""
+SIGNALS = {1: "Hangup", 2: "Interrupt", 3: "Quit", 9: "Killed", 10: "User defined signal 1", 15: "Terminated"}
+LOSES_CONTAINERS = frozenset({(7, 22, 0), (7, 22, 1)})
 MESSAGE_LIMIT = 179
 """RouterOS cuts a container's log message at this many characters, its name included."""
 
@@ -34,6 +40,7 @@ class Engine:
     def __init__(self, device: Device, puller: Puller) -> None:
         self._device = device
         self._importer = Importer(device, puller, self._imported)
+        self._around = Surroundings(device)
         self.containers: dict[int, Container] = {}
 
     # what the menu asks
@@ -69,21 +76,31 @@ class Engine:
     def stop(self, container: Container) -> None:
         """End a container's process in good order and keep it stopped."""
         container.starts_when_ready = False
-        if container.restart is not None:
-            container.restart.cancel()
-            container.restart = None
+        container.starts_when_stopped = False
+        _cancel_restart(container)
         if container.phase not in {Phase.STARTING, Phase.RUNNING}:
             raise Trap(self._device.quirks.stop_when_down_text)
         container.phase = Phase.STOPPING
+        _end_check(container)
         if not self._device.faults.stuck_stopping:
             self._device.later(self._stop_s(container), lambda: self._stopped(container))
 
-    def kill(self, container: Container) -> None:
+    def kill(self, container: Container, signal: int = 9) -> None:
         """End a container's process at once, one that is stuck in stopping too."""
         if container.phase not in UP:
             raise Trap(self._device.quirks.stop_when_down_text)
+        _cancel_restart(container)
         container.phase = Phase.STOPPING
+        self._tell(container, f"signal {signal} ({SIGNALS.get(signal, 'Unknown')})")
         self._stopped(container)
+
+    def restart(self, container: Container) -> None:
+        """Stop in good order and start again; start what is not up."""
+        if container.phase in {Phase.STARTING, Phase.RUNNING}:
+            self.stop(container)
+            container.starts_when_stopped = True
+        else:
+            self.start(container)
 
     def remove(self, container: Container) -> None:
         """Take a container off the router: accepted now, gone some seconds later, its root directory with it."""
@@ -92,26 +109,33 @@ class Engine:
         if container.phase is Phase.DELETING:
             return
         self._importer.abandon(container)
-        if container.restart is not None:
-            container.restart.cancel()
+        _cancel_restart(container)
         container.phase = Phase.DELETING
-        self._device.log("container,info,debug", f"{container.name}: removing files")
+        self._tell(container, "removing files")
         self._device.later(REMOVE_S, lambda: self._removed(container))
 
     def repull(self, container: Container) -> None:
-        """Pull and extract again in place, around a stop and a start where the container was up."""
-        if container.phase is Phase.EXTRACTING:
-            raise Trap(self._device.quirks.extracting_text)
-        if container.phase is Phase.DELETING:
-            raise failure("container is not ready")
+        """Pull and extract again in place; from 7.22 around a stop and a start where the container was up."""
+        self.check_repull(container)
         was_up = container.phase in {Phase.STARTING, Phase.RUNNING}
         if was_up:
             container.phase = Phase.STOPPING
             self._stopped(container)
+        _cancel_restart(container)
         before = container.image
         self._importer.begin(container)
+        container.is_repull = True
         container.starts_when_ready = was_up
         container.replaces = before
+
+    def check_repull(self, container: Container) -> None:
+        """Refuse a repull that cannot begin now."""
+        if container.phase is Phase.EXTRACTING:
+            raise Trap(self._device.quirks.extracting_text)
+        if container.phase in {Phase.DELETING, Phase.STOPPING}:
+            raise failure("container is not ready")
+        if container.phase in UP and not self._device.has("auto-repull"):
+            raise failure("container is running")
 
     def shell(self, container: Container, line: str) -> str:
         """The output of a command run in a container; Trap when it is not running."""
@@ -122,13 +146,13 @@ class Engine:
 
     def holder_of(self, veth: str) -> Container | None:
         """The container whose process holds an interface."""
-        holders = (one for one in self.containers.values() if one.phase in UP and veth in interfaces_of(one))
+        holders = (one for one in self.containers.values() if one.phase in UP and veth in _taken_by(one))
         return next(holders, None)
 
     def _is_taken(self, veth: str, wanting: Container) -> bool:
         """Whether another process holds an interface; two that are starting race, and the first one wins."""
         return any(
-            one.phase in {Phase.RUNNING, Phase.STOPPING} and veth in interfaces_of(one)
+            one.phase in {Phase.RUNNING, Phase.STOPPING} and veth in _taken_by(one)
             for one in self.containers.values()
             if one is not wanting
         )
@@ -152,20 +176,24 @@ class Engine:
             if container.process is not None:
                 container.process.end()
                 container.process = None
+            _end_check(container)
+            container.held = ()
             container.restart = None
             container.starts_when_ready = False
+            container.starts_when_stopped = False
             container.log.clear()  # kept in memory, as the router's own log is
             if container.phase is Phase.EXTRACTING:
-                self._importer.abandon(container)
-                container.phase = Phase.FAILED
-                container.about = "download/extract error: interrupted"
+                self._importer.die(container, "download/extract error: interrupted")
             elif container.phase in UP:
                 container.phase = Phase.STOPPED
 
     def boot(self) -> None:
         """Start what starts on boot; finish what was being removed."""
+        loses = self._device.quirks.reboot_loses_containers and self._device.version in LOSES_CONTAINERS
         for container in list(self.containers.values()):
-            if container.phase is Phase.DELETING:
+            if loses:
+                self._forget(container)
+            elif container.phase is Phase.DELETING:
                 self._removed(container)
             elif container.is_set("start-on-boot") and container.phase is Phase.STOPPED:
                 self._begin(container)
@@ -180,61 +208,82 @@ class Engine:
     def _started(self, container: Container) -> None:
         if container.phase is not Phase.STARTING:
             return
+        image = self._device.files.image_at(container.root)
         obstacle = self._obstacle(container)
+        if obstacle is None:
+            try:
+                self._around.fill_mounts(container, image)
+            except NoSpaceError:
+                obstacle = "no space left on device"
         if obstacle is not None:
             container.phase = Phase.STOPPED
             container.about = obstacle
             self._device.log("container,error", f"{container.name}: {obstacle}")
             return
         container.phase = Phase.RUNNING
-        self._device.log("container,info,debug", f"{container.name}: *** started")
+        container.held = interfaces_of(container)
+        self._tell(container, f"*** started {container.item.values.get('entrypoint', '')}".rstrip())
         self._device.storage.take_process_ram(PROCESS_RAM_BYTES)
         if self._device.has("env-logged") and container.is_set("logging"):
             for name, value in self.environment_of(container).items():
-                self._device.log("container,info,debug", f"{container.name}: {name}={value}"[:MESSAGE_LIMIT])
-        image = self._importer.roots.get(container.root)
-        present = container.root in self._device.files
-        container.process = start_process(self._world(container), self._device, image if present else None)
+                self._tell(container, f"{name}={value}")
+        world = self._around.world(
+            container,
+            log=lambda line: self._log(container, line),
+            exited=lambda status: self._exited(container, status),
+        )
+        memory_max = container.item.values.get("memory-max", "")
+        container.process = start_process(world, self._device, image, memory_max=memory_max)
         container.process.begin()
+        self._begin_check(container)
+
+    def _begin_check(self, container: Container) -> None:
+        process = container.process
+        if process is None or not self._device.has("health-checks"):
+            return
+        plan = plan_of(container.item.values, container.image if self._device.quirks.image_health_check else None)
+        if plan is not None:
+            container.health = Health.UNKNOWN
+            container.check = HealthCheck(
+                plan, probe=process.probe, tell=lambda good: self._probed(container, good), later=self._device.later
+            )
+            container.check.begin()
+
+    def _probed(self, container: Container, good: bool) -> None:
+        container.health = Health.GOOD if good else Health.BAD
+        if not good and container.is_set("stop-on-unhealthy"):
+            self._tell(container, "unhealthy, stopping")
+            self.stop(container)
 
     def _obstacle(self, container: Container) -> str | None:
-        values = container.item.values
-        for veth in interfaces_of(container):
-            if not self._device.has_interface(veth):
-                return "could not acquire interface: no device"
-            if self._is_taken(veth, container):
-                return "could not acquire interface"
-        if not (values.get("cmd") or values.get("entrypoint") or self._image_gives_command(container)):
-            return "start failed: no command specified, set cmd or entrypoint"
-        if self._device.has("needs-dns") and not (values.get("dns") or self._device.dns_servers()):
-            return self._device.quirks.no_dns_text
-        if self._device.has("mounted-disks"):
-            for source in self.mounts_of(container).values():
-                slot = path_key(source).partition("/")[0]
-                if slot in self._device.disk_slots() and slot not in self._device.storage.volumes:
-                    return f"disk {slot} is not mounted"
-        return None
-
-    def _image_gives_command(self, container: Container) -> bool:
-        if self._device.has("explicit-command") or container.image is None:
-            return False
-        config = container.image.config.get("config", {})
-        return bool(config.get("Entrypoint") or config.get("Cmd"))
+        return self._around.obstacle(container, lambda veth: self._is_taken(veth, container))
 
     def _stop_s(self, container: Container) -> float:
-        given = container.item.values.get("stop-time")
-        limit = duration_s("stop-time", given) if given else 10
-        return min(STOP_S, limit)
+        values, process = container.item.values, container.process
+        limit_s = duration_s("stop-time", values["stop-time"]) if values.get("stop-time") else STOP_LIMIT_S
+        if process is None or process.on_signal == "handled":
+            return min(STOP_S, limit_s)
+        if process.on_signal == "ignored":
+            return limit_s
+        number = int(values.get("stop-signal", "15").partition("-")[0] or 15)
+        signal = f"signal {number} ({SIGNALS.get(number, 'Unknown')})"
+        self._tell(container, f"{signal} not caught, kill immediately")
+        return 0.0
 
     def _stopped(self, container: Container) -> None:
         if container.phase is not Phase.STOPPING:
             return
         container.phase = Phase.STOPPED
         self._release(container)
-        self._device.log("container,info,debug", f"{container.name}: *** stopped")
+        self._tell(container, "*** stopped")
+        if container.starts_when_stopped:
+            container.starts_when_stopped = False
+            self._begin(container)
 
     def _release(self, container: Container) -> None:
+        _end_check(container)
         process, container.process = container.process, None
+        container.held = ()
         if process is not None:
             process.end()
             self._device.storage.take_process_ram(-PROCESS_RAM_BYTES)
@@ -244,22 +293,10 @@ class Engine:
             return
         self._release(container)
         container.phase = Phase.STOPPED
-        self._device.log("container,info,debug", f"{container.name}: exited with status {status}")
-        pause_s = self._restart_pause(container, status)
+        self._tell(container, f"exited with status {status}")
+        pause_s = restart_pause_s(container, status)
         if pause_s is not None:
             container.restart = self._device.later(pause_s, lambda: self._restarted(container))
-
-    def _restart_pause(self, container: Container, status: int) -> float | None:
-        values = container.item.values
-        if "auto-restart-interval" in values:
-            return float(duration_s("auto-restart-interval", values["auto-restart-interval"]))
-        policy = values.get("restart-policy", "no")
-        if policy == "no" or (policy == "on-failure" and status == 0):
-            return None
-        limit = int(values.get("restart-max-count", "0"))
-        if limit and container.restart_count >= limit:
-            return None
-        return float(duration_s("restart-interval", values.get("restart-interval", "10s")))
 
     def _restarted(self, container: Container) -> None:
         container.restart = None
@@ -269,18 +306,21 @@ class Engine:
 
     def _removed(self, container: Container) -> None:
         self._device.files.remove(container.root)
-        self._importer.roots.pop(container.root, None)
+        self._forget(container)
+        self._tell(container, "remove done")
+
+    def _forget(self, container: Container) -> None:
         self.containers.pop(container.item.id, None)
         self._table("/container").delete(container.item)
-        self._device.log("container,info,debug", f"{container.name}: remove done")
 
     def _imported(self, container: Container) -> None:
         before, container.replaces = container.replaces, None
+        container.is_repull = False
         image = container.image
         if before is not None and image is not None and before.config_digest == image.config_digest:
-            self._device.log("container,info,debug", f"{container.name}: skip importing same version")
+            self._tell(container, "skip importing same version")
             if self._device.quirks.repull_same_empties_root:
-                self._importer.roots.pop(container.root, None)
+                self._device.files.empty(container.root)
         starts = container.starts_when_ready
         if self._device.quirks.starts_after_pull and container.is_set("start-on-boot"):
             starts = True
@@ -288,53 +328,19 @@ class Engine:
         if starts:
             self._begin(container)
 
-    # surroundings
-
-    def _world(self, container: Container) -> World:
-        mounts = self.mounts_of(container)
-        for source in mounts.values():
-            self._device.files.make_directory(path_key(source))
-        image = self._importer.roots.get(container.root, container.image)
-        labels = image.config.get("config", {}).get("Labels") or {} if image is not None else {}
-        return World(
-            environment={**_image_environment(image), **self.environment_of(container)},
-            mounts=mounts,
-            root=container.root,
-            image_version=labels.get("org.opencontainers.image.version", ""),
-            behaviour=labels.get("org.mtts.lab.behaviour", "ok"),
-            has_network=bool(interfaces_of(container)),
-            tailnet=self._device.tailnet,
-            files=self._device.files,
-            log=lambda line: self._log(container, line),
-            later=self._device.later,
-            exited=lambda status: self._exited(container, status),
-        )
+    def _table(self, path: str) -> Table:
+        return self._device.menu_of(Table, path)
 
     def environment_of(self, container: Container) -> dict[str, str]:
         """The variables of every list that a container refers to, in order."""
-        by_list = self._device.has("env-lists")
-        property_name, column = ("envlists", "list") if by_list else ("envlist", "name")
-        rows = self._rows("/container/envs", column, container.item.values.get(property_name, ""))
-        return {row.get("key", ""): row.get("value", "") for row in rows}
+        return self._around.environment_of(container)
 
     def mounts_of(self, container: Container) -> dict[str, str]:
         """Destination -> source of every mount that a container refers to."""
-        by_list = self._device.has("mount-lists")
-        property_name, column = ("mountlists", "list") if by_list else ("mounts", "name")
-        rows = self._rows("/container/mounts", column, container.item.values.get(property_name, ""))
-        return {row["dst"]: row["src"] for row in rows}
+        return self._around.mounts_of(container)
 
-    def _rows(self, path: str, column: str, wanted: str) -> list[dict[str, str]]:
-        items = self._table(path).items.values()
-        return [
-            item.values
-            for name in wanted.split(",")
-            for item in items
-            if name and item.values.get(column) == name and item.values.get("disabled") != "true"
-        ]
-
-    def _table(self, path: str) -> Table:
-        return self._device.menu_of(Table, path)
+    def _tell(self, container: Container, message: str) -> None:
+        self._device.log("container,info,debug", f"{container.name}: {message}"[:MESSAGE_LIMIT])
 
     def _log(self, container: Container, line: str) -> None:
         if not container.is_set("logging"):
@@ -344,11 +350,19 @@ class Engine:
         container.log.append((number, self._device.wall.strftime("%Y-%m-%d %H:%M:%S"), line))
 
 
-def interfaces_of(container: Container) -> tuple[str, ...]:
-    """The interfaces that a container is to have."""
-    return tuple(name for name in container.item.values.get("interface", "").split(",") if name)
+def _taken_by(container: Container) -> tuple[str, ...]:
+    """The interfaces that a container which is up keeps from others: its process's, or those that it starts with."""
+    return container.held or interfaces_of(container)
 
 
-def _image_environment(image: PulledImage | None) -> dict[str, str]:
-    lines = image.config.get("config", {}).get("Env") or () if image is not None else ()
-    return dict(line.partition("=")[::2] for line in lines)
+def _cancel_restart(container: Container) -> None:
+    if container.restart is not None:
+        container.restart.cancel()
+        container.restart = None
+
+
+def _end_check(container: Container) -> None:
+    container.health = None
+    if container.check is not None:
+        container.check.end()
+        container.check = None

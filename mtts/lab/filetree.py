@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from mtts.lab.pull import PulledImage
 from mtts.lab.storage import Storage, on_disk_bytes
 
 Kind = Literal["file", "directory", "disk"]
@@ -25,6 +26,8 @@ class FileEntry:
     modified: datetime
     contents: bytes = b""
     room_bytes: int = 0
+    image: PulledImage | None = None
+    """Whose files a container's root directory holds, once they are all there."""
 
 
 class FileTree:
@@ -69,6 +72,22 @@ class FileTree:
         """Change the room that an entry takes without touching contents (extraction)."""
         self._storage.charge(self._storage.volume_of(path), delta_bytes)
         self.entries[path].room_bytes += delta_bytes
+
+    def place(self, path: str, size_bytes: int) -> None:
+        """Make a file of this size whose contents nobody will read; NoSpaceError leaves it empty."""
+        self.write(path, b"")
+        self.grow(path, on_disk_bytes(size_bytes))
+
+    def image_at(self, path: str) -> PulledImage | None:
+        """The image that was extracted here, None where there is none any more."""
+        entry = self.entries.get(path)
+        return None if entry is None else entry.image
+
+    def empty(self, path: str) -> None:
+        """Free the room that an entry itself takes."""
+        entry = self.entries[path]
+        entry.image = None
+        self.grow(path, -entry.room_bytes)
 
     def read(self, path: str) -> bytes | None:
         """A file's contents, None when there is no such file."""

@@ -36,8 +36,6 @@ class Importer:
         self._device = device
         self._puller = puller
         self._finished = finished
-        self.roots: dict[str, PulledImage] = {}
-        """Which image's files a root directory holds."""
 
     def begin(self, container: Container) -> None:
         """Start pulling what `remote-image` names; the container is extracting until it is done or failed."""
@@ -45,7 +43,7 @@ class Importer:
         container.about = ""
         container.image = None
         container.is_downloaded = False
-        reference = self._reference(container)
+        reference = full_reference(self._device, container.item.values["remote-image"])
         self._device.log("container,info,debug", f"importing remote image: {reference}")
         container.pulling = self._device.clock.track(self._pull(container, reference, self._device.boots))
 
@@ -54,14 +52,20 @@ class Importer:
         if container.pulling is not None:
             container.pulling.cancel()
             container.pulling = None
-        self._drop_scratch(container)
+        self._let_go(container)
 
-    def _reference(self, container: Container) -> str:
-        reference = container.item.values["remote-image"]
-        first, slash, _ = reference.partition("/")
-        if slash and ("." in first or ":" in first or first == "localhost"):
-            return reference
-        return f"{self._device.registry_host()}/{reference}"
+    def die(self, container: Container, text: str) -> None:
+        """End an import in failure; a repull that dies has given up the old image already."""
+        self.abandon(container)
+        container.phase = Phase.FAILED
+        container.about = text
+        if container.is_repull:
+            container.is_repull = False
+            container.replaces = None
+            if self._device.files.image_at(container.root) is not None:
+                self._device.files.empty(container.root)
+            if self._device.quirks.dead_repull == "stopped":
+                container.phase = Phase.STOPPED
 
     async def _pull(self, container: Container, reference: str, boot: int) -> None:
         failure = self._device.faults.take_pull_failure()
@@ -79,6 +83,7 @@ class Importer:
             return
         layers = ", ".join(f"{size} bytes" for size in image.layer_sizes)
         self._device.log("container,info,debug", f"getting layers ({layers})")
+        self._take_ram(container, self._device.quirks.extraction_ram_bytes)
         self._download(container, image, STEPS)
 
     def _download(self, container: Container, image: PulledImage, steps_left: int) -> None:
@@ -100,7 +105,7 @@ class Importer:
         container.is_downloaded = True
         files, root = self._device.files, container.root
         if root in files:
-            if self._device.has("root-dir-must-be-absent") and root not in self.roots:
+            if self._device.has("root-dir-must-be-absent") and not container.is_repull:
                 self._fail(container, f"download/extract error: {self._device.quirks.root_dir_exists_text}")
                 return
             if self._device.quirks.old_root_dir == "stale" and not self._device.has("root-dir-must-be-absent"):
@@ -108,8 +113,6 @@ class Importer:
                 return
             files.remove(f"{root}.backup")
             files.rename(root, f"{root}.backup")
-            if root in self.roots:
-                self.roots[f"{root}.backup"] = self.roots.pop(root)
         files.make_directory(root)
         self._extract(container, image, STEPS)
 
@@ -117,7 +120,7 @@ class Importer:
         if container.phase is not Phase.EXTRACTING:
             return
         if steps_left == 0:
-            self.roots[container.root] = image
+            self._device.files.entries[container.root].image = image
             self._complete(container, image)
             return
         room = sum(on_disk_bytes(size) for size in image.files.values())
@@ -128,13 +131,16 @@ class Importer:
         self._device.later(pause, lambda: self._extract(container, image, steps_left - 1))
 
     def _complete(self, container: Container, image: PulledImage) -> None:
-        self._drop_scratch(container)
+        self._let_go(container)
         container.image = image
         container.phase = Phase.STOPPED
         self._device.log("container,info,debug", f"{container.name}: *** download/extract done")
         self._finished(container)
 
     def _grow(self, container: Container, path: str, room_bytes: int) -> bool:
+        if path not in self._device.files:
+            self._fail(container, "download/extract error: No such file or directory")
+            return False
         try:
             self._device.files.grow(path, room_bytes)
         except NoSpaceError:
@@ -145,17 +151,28 @@ class Importer:
     def _fail(self, container: Container, text: str) -> None:
         if container.phase is not Phase.EXTRACTING:
             return
-        self._drop_scratch(container)
-        container.phase = Phase.FAILED
-        container.about = text
+        self.die(container, text)
         self._device.log("container,error", f"{container.name}: {text}")
 
-    def _drop_scratch(self, container: Container) -> None:
+    def _let_go(self, container: Container) -> None:
+        self._take_ram(container, 0)
         if container.scratch is not None:
             self._device.files.remove(container.scratch)
             container.scratch = None
+
+    def _take_ram(self, container: Container, wanted_bytes: int) -> None:
+        self._device.storage.take_process_ram(wanted_bytes - container.extraction_ram_bytes)
+        container.extraction_ram_bytes = wanted_bytes
 
     def _scratch_path(self, container: Container) -> str:
         tmpdir = path_key(self._device.setting("/container/config", "tmpdir"))
         parent = tmpdir or container.root.rpartition("/")[0]
         return path_key(f"{parent}/.pull-{container.item.id}")
+
+
+def full_reference(device: Device, reference: str) -> str:
+    """An image reference with the registry that a router asks when none is named."""
+    first, slash, _ = reference.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return reference
+    return f"{device.registry_host()}/{reference}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mtts.lab.clock import Timer
 from mtts.lab.filetree import FileTree
@@ -16,6 +16,8 @@ from mtts.lab.tailnet import Tailnet
 from mtts.lab.values import path_key
 
 STATE_DIRECTORY = "/var/lib/tailscale"
+
+OnSignal = Literal["handled", "default", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class World:
 class Process(Protocol):
     """The first process of a container, from begin to end."""
 
+    on_signal: OnSignal
+    """What the signal of a stop does: the program ends in good order, has no handler for it, or does not care."""
+
     def begin(self) -> None:
         """Start living; may call `World.exited` later."""
 
@@ -55,9 +60,14 @@ class Process(Protocol):
     def run(self, argv: Sequence[str]) -> str:
         """The output of a command run beside it."""
 
+    def probe(self) -> bool:
+        """Whether a health check succeeds now."""
+
 
 class CrashingProcess:
     """An image whose program ends with an error soon after it began."""
+
+    on_signal: OnSignal = "default"
 
     def __init__(self, world: World, *, after_s: float, status: int, last_words: str) -> None:
         self._world = world
@@ -78,6 +88,10 @@ class CrashingProcess:
     def run(self, argv: Sequence[str]) -> str:
         """Nothing answers."""
         return f"sh: {argv[0]}: not found"
+
+    def probe(self) -> bool:
+        """There is nothing to check."""
+        return False
 
     def _die(self) -> None:
         self._world.log(self._last_words)

@@ -52,6 +52,20 @@ class Quirks:
     """`/system/script/run` and `/execute as-string` end with the session that waits for them."""
     flash_flush_s: float = 20.0
     """How late free-hdd-space and the wear counters follow a write."""
+    dead_repull: Literal["stopped", "failed"] = "stopped"
+    """A pull again that dies: the container is stopped without an image, or shown as failed."""
+    mounts_filled_from_image: bool = True
+    """A mount's missing source is filled with what the image has at its destination."""
+    image_health_check: bool = True
+    """The health check that an image brings counts where the container has none of its own (from 7.22)."""
+    running_beside_health: bool = False
+    """A container with a health check shows `running` besides `healthy`, `unhealthy`, `starting-with-healthcheck`."""
+    reboot_loses_containers: bool = False
+    """7.22 and 7.22.1 lose every container over a reboot; the changelog says that they could."""
+    extraction_ram_bytes: int = 16 * 1024 * 1024
+    """What an import takes of the RAM while it runs."""
+    clock_after_power_cut: Literal["last-known", "1970", "kept"] = "last-known"
+    """A board without a battery, until it has asked for the time: as late as when the power went, 1970, or right."""
     repull_same_empties_root: bool = True
     """A repull of the image that is already there leaves an empty root directory behind."""
     file_add_makes_parents: bool = False

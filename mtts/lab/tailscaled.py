@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mtts.lab.clock import Timer
-from mtts.lab.process import STATE_DIRECTORY, World
+from mtts.lab.process import STATE_DIRECTORY, OnSignal, World
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.tailnet import TailnetNode
 
@@ -33,6 +33,7 @@ class Tailscaled:
         self._node: TailnetNode | None = None
         self._health: list[str] = []
         self._starts_entrypoint = True
+        self.on_signal: OnSignal = "ignored" if world.behaviour == "ignores-stop" else "handled"
 
     @property
     def node(self) -> TailnetNode | None:
@@ -77,6 +78,10 @@ class Tailscaled:
                 return self._up(flags)
             case _:
                 return f"tailscale: not modelled in the lab: {' '.join(words)}"
+
+    def probe(self) -> bool:
+        """Healthy is who is connected."""
+        return self._state == "Running" and self._world.behaviour != "unhealthy"
 
     def _leave(self) -> None:
         if self._timer is not None:

@@ -320,7 +320,7 @@ async def test_restart_policy_gives_up_after_its_count(ground: MakeGround) -> No
     await on.lab.clock.advance(60)
     row = await on.print()
     assert (row["stopped"], row["restart-count"]) == ("true", "3")
-    starts = [row for row in on.router.device.log_rows if row["message"].endswith("*** started")]
+    starts = [row for row in on.router.device.log_rows if row["message"].endswith("*** started /entrypoint.sh")]
     assert len(starts) == 4
 
 

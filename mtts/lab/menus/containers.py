@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from mtts.lab import values
 from mtts.lab.call import Call
-from mtts.lab.container import Container, Phase, flags, image_properties, status_text
-from mtts.lab.engine import interfaces_of
+from mtts.lab.container import Container, Phase
 from mtts.lab.listing import Listing
+from mtts.lab.menus.container_rows import container_row
 from mtts.lab.menus.system import require
 from mtts.lab.reply import DONE, Category, Reply, Trap, failure, invalid_value, no_match
+from mtts.lab.surroundings import interfaces_of
 from mtts.lab.table import Item, Singleton, Table, TableSpec
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ BOOLEANS = frozenset(
 )
 DURATIONS = frozenset({"stop-time", "restart-interval", "auto-restart-interval"})
 SIZES = frozenset({"memory-high", "memory-max", "swap-max", "shm-size"})
-SHOWN_EMPTY = ("cmd", "entrypoint", "hostname", "domain-name", "dns", "workdir", "user", "comment")
-"""Properties that older versions show although they are not set."""
 SINCE_FLAGS_DEFAULTS = {"memory-high": "unlimited", "check-certificate": "true"}
 TMPFS_SYNTAX = {
     "colon": re.compile(r"/[^:,@]+(:\d+[kKMG]?(:[0-7]{3,4})?)?"),
     "at": re.compile(r"\d+[kKMG]?@/[^:,@]+"),
 }
+LEAST_MEMORY_BYTES = 1024 * 1024
+HIGHEST_SIGNAL = 64
+COUNTS = {"restart-max-count": 4_294_967_295, "healthcheck-retries": 4_294_967_295}
 SIGNAL_NAMES = {"1": "1-SIGHUP", "2": "2-SIGINT", "9": "9-SIGKILL", "15": "15-SIGTERM"}
 SHELL_TIME_CATEGORY = Category.TTY
 
@@ -69,10 +71,10 @@ class ContainerTable(Table):
         self.verbs |= {
             "start": self._each(engine.start),
             "stop": self._each(engine.stop),
-            "kill": self._each(engine.kill),
-            "restart": self._each(self._restart),
+            "kill": self._kill,
+            "restart": self._each(engine.restart),
             "remove": self._each(engine.remove),
-            "repull": self._each(engine.repull),
+            "repull": self._repull,
             "update": self._each(engine.repull),
             "shell": self._shell,
         }
@@ -84,9 +86,12 @@ class ContainerTable(Table):
         if name in UNMODELLED and value:
             raise Trap(f"{name} is not modelled in the lab", Category.GENERAL)
         if name in SIZES:
-            return value if value == "unlimited" else str(values.size_bytes(name, value))
-        if name == "stop-signal":
-            return SIGNAL_NAMES.get(value.partition("-")[0], value)
+            return self._size(name, value)
+        if name in COUNTS and value:
+            return str(values.whole(name, value, 0, COUNTS[name]))
+        if name == "stop-signal" and value:
+            number = str(_signal_number(name, value))
+            return SIGNAL_NAMES.get(number, number)
         if name == "root-dir":
             return self._path(value)
         if name == "interface":
@@ -108,25 +113,33 @@ class ContainerTable(Table):
             new["name"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.device.build.name}/{self._last_id}"))
         new.setdefault("root-dir", self._path(f"container-store/{self._last_id + 1:08x}"))
         self._check_root(values.path_key(new["root-dir"]))
+        self._check_layers(new)
 
     def after_add(self, item: Item) -> None:
         """The image is pulled from now on."""
         self.device.engine.created(item)
 
     def before_set(self, item: Item, changes: dict[str, str]) -> None:
-        """Refuse names that are taken, roots that move."""
+        """Refuse names that are taken, roots that move, an image while another one comes."""
         if "name" in changes:
             self._check_name(changes["name"], item)
         if "root-dir" in changes and changes["root-dir"] != item.values["root-dir"]:
             raise Trap("moving a root-dir is not modelled in the lab", Category.GENERAL)
+        self._check_layers(changes)
+        if self._pulls_anew({**item.values, **changes}, item.values):
+            self.device.engine.check_repull(self.device.engine.containers[item.id])
 
     def after_set(self, item: Item, before: Mapping[str, str]) -> None:
-        """From 7.22 another image is pulled at once; setting `privileged` restarts."""
+        """From 7.22 another image is pulled at once, unless that is switched off; setting `privileged` restarts."""
         container = self.device.engine.containers[item.id]
-        if self.device.has("auto-repull") and item.values.get("remote-image") != before.get("remote-image"):
+        if self._pulls_anew(item.values, before):
             self.device.engine.repull(container)
-        if item.values.get("privileged") != before.get("privileged") and container.phase is Phase.RUNNING:
-            self._restart(container)
+        elif item.values.get("privileged") != before.get("privileged") and container.phase is Phase.RUNNING:
+            self.device.engine.restart(container)
+
+    def _pulls_anew(self, after: Mapping[str, str], before: Mapping[str, str]) -> bool:
+        changed = self.device.has("auto-repull") and after["remote-image"] != before["remote-image"]
+        return changed and after.get("ignore-remote-image-change") != "true"
 
     def _check_source(self, new: Mapping[str, str]) -> None:
         if new.get("file"):
@@ -153,6 +166,22 @@ class ContainerTable(Table):
         must_be_absent = self.device.has("root-dir-must-be-absent")
         if must_be_absent and root in self.device.files and self.device.quirks.root_dir_exists == "trap":
             raise Trap(self.device.quirks.root_dir_exists_text)
+
+    def _check_layers(self, new: Mapping[str, str]) -> None:
+        directory = values.path_key(new.get("layer-dir", ""))
+        roots = [one.root for one in self.device.engine.containers.values()]
+        if "root-dir" in new:
+            roots.append(values.path_key(new["root-dir"]))
+        if directory and any(f"{directory}/".startswith(f"{root}/") for root in roots):
+            raise invalid_value("layer-dir")
+
+    def _size(self, name: str, value: str) -> str:
+        if value == "unlimited" or not value:
+            return value
+        size_bytes = values.size_bytes(name, value)
+        if name == "memory-max" and size_bytes < LEAST_MEMORY_BYTES:
+            raise invalid_value(name)
+        return str(size_bytes)
 
     def _check_interfaces(self, value: str) -> None:
         veths = {item.values["name"] for item in self.device.menu_of(Table, "/interface/veth").items.values()}
@@ -183,7 +212,7 @@ class ContainerTable(Table):
 
     def _each(self, act: Callable[[Container], None]) -> Callable[[Call], Reply]:
         def handler(call: Call) -> Reply:
-            if call.command.verb in {"start", "repull", "update", "restart"}:
+            if call.command.verb in {"start", "update", "restart"}:
                 require(self.device, "container")
             for item in self.selected(call):
                 act(self.device.engine.containers[item.id])
@@ -191,9 +220,23 @@ class ContainerTable(Table):
 
         return handler
 
-    def _restart(self, container: Container) -> None:
-        self.device.engine.kill(container)
-        self.device.engine.start(container)
+    def _kill(self, call: Call) -> Reply:
+        signal = _signal_number("signal", call.command.args.get("signal") or SIGNAL_NAMES["9"])
+        for item in self.selected(call):
+            self.device.engine.kill(self.device.engine.containers[item.id], signal)
+        return DONE
+
+    def _repull(self, call: Call) -> Reply:
+        require(self.device, "container")
+        if call.command.args.get("file"):
+            raise Trap("importing from a file is not modelled in the lab", Category.GENERAL)
+        for item in self.selected(call):
+            container = self.device.engine.containers[item.id]
+            self.device.engine.check_repull(container)
+            if reference := call.command.args.get("remote-image"):
+                item.values["remote-image"] = reference
+            self.device.engine.repull(container)
+        return DONE
 
     def _shell(self, call: Call) -> Reply:
         container = self.device.engine.containers[self.selected_one(call).id]
@@ -216,34 +259,7 @@ class ContainerTable(Table):
         container = device.engine.containers.get(item.id)
         if container is None:
             return {".id": item.ref, **item.values}
-        row = {".id": item.ref}
-        if not device.has("sparse-rows"):
-            row |= dict.fromkeys(SHOWN_EMPTY, "")
-        row |= item.values
-        row |= self._image_row(container)
-        if not device.has("flags") or (device.quirks.status_beside_flags and not device.has("false-flags-omitted")):
-            row["status"] = status_text(container)
-        if device.has("flags"):
-            row |= flags(self._shown_phase(container), with_false=not device.has("false-flags-omitted"))
-        if device.has("restart-count"):
-            row["restart-count"] = str(container.restart_count)
-        if container.about:
-            row[".about"] = container.about
-        return row
-
-    def _shown_phase(self, container: Container) -> Phase:
-        if self.device.quirks.stopped_while_extracting and container.phase is Phase.EXTRACTING:
-            return Phase.STOPPED
-        return container.phase
-
-    def _image_row(self, container: Container) -> dict[str, str]:
-        known = {"os": "", "arch": ""} if container.image is None else image_properties(container.image)
-        if not self.device.has("image-id"):
-            known.pop("image-id", None)
-        if not self.device.has("config-json"):
-            known.pop("config-json", None)
-        known["repo" if self.device.has("repo") else "tag"] = container.item.values["remote-image"]
-        return known
+        return {".id": item.ref, **container_row(device, container)}
 
 
 class ContainerConfig(Singleton):
@@ -355,6 +371,11 @@ class Layers(Listing):
                 row = rows.setdefault(name, {".id": f"*{len(rows) + 1:X}", "name": name, "size": str(size)})
                 row["containers"] = ",".join([part for part in (row.get("containers"), container.name) if part])
         return list(rows.values())
+
+
+def _signal_number(argument: str, value: str) -> int:
+    """The number in front of `15-SIGTERM`."""
+    return values.whole(argument, value.partition("-")[0], 1, HIGHEST_SIGNAL)
 
 
 def stored_path(device: Device, path: str) -> str:
