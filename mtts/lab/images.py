@@ -75,6 +75,7 @@ def build_image(
     labels: Mapping[str, str] = MappingProxyType({}),
     entrypoint: Sequence[str] = ("/entrypoint.sh",),
     cmd: Sequence[str] = (),
+    healthcheck: Sequence[str] = (),
     attested: bool = False,
 ) -> LabImage:
     """An image of a release whose root file system holds exactly `extracted_bytes` in files on every platform.
@@ -97,6 +98,8 @@ def build_image(
         settings["Entrypoint"] = list(entrypoint)
     if cmd:
         settings["Cmd"] = list(cmd)
+    if healthcheck:
+        settings["Healthcheck"] = {"Test": ["CMD", *healthcheck]}
     entries: list[dict[str, Any]] = []
     attestations: list[dict[str, Any]] = []
     manifests: dict[str, bytes] = {}

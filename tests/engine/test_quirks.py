@@ -8,9 +8,11 @@ import pytest
 
 from mtts.core.image import ImageRef
 from mtts.core.outcome import Outcome
+from mtts.lab.boards import MIB
+from mtts.lab.images import build_image
 from mtts.lab.quirks import Quirks
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import REPOSITORY, VERSIONS, Deployment, lab_image, versions
+from tests.engine.fleet import BOOT_S, REPOSITORY, VERSIONS, Deployment, lab_image, versions
 
 OTHER_WAYS: Mapping[str, tuple[Any, ...]] = {
     "status_beside_flags": (True,),
@@ -28,12 +30,19 @@ OTHER_WAYS: Mapping[str, tuple[Any, ...]] = {
     "old_root_dir": ("stale",),
     "tmpfs_syntax": ("colon", "at"),
     "flash_flush_s": (0.0, 120.0),
+    "mounts_filled_from_image": (False,),
+    "extraction_ram_bytes": (0, 64 * MIB),
     "file_add_makes_parents": (True,),
     "lists_must_exist": (False,),
 }
 UNTOUCHED_BY_A_DEPLOY = {
     "digest_references",  # used with an image that is pinned by digest, which has a test of its own
     "repull_same_empties_root",  # a deploy never repulls
+    "dead_repull",  # nor does it here; the lab's own tests try both
+    "image_health_check",  # of an image that brings one, which has a test of its own
+    "running_beside_health",  # the same
+    "reboot_loses_containers",  # a deploy refuses these versions
+    "clock_after_power_cut",  # no power cut either; the same
     "default_policy_beyond_giver",  # a deploy leaves no script on the router
     "cut_ends_foreground_script",  # its only script prints what a container says and ends at once
     "no_space_text",
@@ -123,3 +132,42 @@ async def test_an_image_pinned_by_digest_is_deployed_or_refused_in_the_router_s_
         assert result.problem is not None
         assert (result.outcome, result.problem.code) == (Outcome.BROKEN, "command-trapped")
         assert "remote-image" in result.problem.message
+
+
+@pytest.mark.parametrize("version", ["7.21.5", "7.22.3", "7.24"])
+@pytest.mark.parametrize(
+    "quirk", [{}, {"running_beside_health": True}, {"image_health_check": False}], ids=["check", "beside", "ignored"]
+)
+async def test_an_image_with_a_health_check_is_deployed_as_any_other(
+    deployment: MakeDeployment, quirk: dict[str, Any], version: str
+) -> None:
+    image = build_image("1.2.3", extracted_bytes=400_000, healthcheck=("tailscale", "status"))
+    here = await deployment(version=version, image=image, quirks=Quirks(**quirk))
+
+    await _assert_converges(here)
+    await here.wait(60)
+    shown = version != "7.21.5" and quirk != {"image_health_check": False}
+    assert (here.rows("/container")[0].get("healthy") == "true") is shown
+    assert (await here.deploy()).outcome is Outcome.NO_OP
+
+
+@pytest.mark.parametrize("answer", ["last-known", "1970", "kept"])
+async def test_after_a_power_cut_a_deploy_waits_for_nothing_but_a_clock_that_is_far_off(
+    deployment: MakeDeployment, answer: Any
+) -> None:
+    here = await deployment(quirks=Quirks(clock_after_power_cut=answer))
+    await here.deploy()
+    here.router.faults.power_cut()
+    await here.wait(BOOT_S)
+    here.change_node(exit_node=True)
+
+    early = await here.deploy()
+
+    if answer == "1970":
+        assert early.problem is not None
+        assert early.problem.code == "clock-wrong"
+        await here.wait(30)
+        await _assert_converges(here)
+    else:
+        assert (early.outcome, early.problem) == (Outcome.DEPLOYED, None)
+        assert (await here.deploy()).outcome is Outcome.NO_OP

@@ -98,7 +98,7 @@ def _live_row(device: Device, container: Container) -> dict[str, str]:
         row["cpu-usage"] = "0"
         if is_up:
             environment = device.engine.environment_of(container)
-            row["env-current"] = ",".join(f"{name}={value}" for name, value in environment.items())
+            row["env-current"] = ",".join(f"{name}={value}" for name, value in sorted(environment.items()))
     if device.has("restart-count"):
         row["restart-count"] = str(container.restart_count)
     if device.has("swap"):
