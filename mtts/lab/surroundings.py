@@ -47,7 +47,7 @@ class Surroundings:
         """Make the sources of mounts that are missing; NoSpaceError when the image's files do not fit."""
         files = self._device.files
         for destination, source in self.mounts_of(container).items():
-            target, inside = path_key(source), path_key(destination)
+            target, inside = path_key(source), f"/{path_key(destination)}"
             if target in files:
                 continue
             held = image.files if image is not None and self._device.quirks.mounts_filled_from_image else {}

@@ -55,7 +55,7 @@ class Shelf:
             raise PullError("connection refused")
         await asyncio.sleep(0)
         labels = {"org.opencontainers.image.version": str(self.release), "org.mtts.lab.behaviour": self.behaviour}
-        files = {"entrypoint.sh": 300, "usr/local/bin/tailscaled": 700_000 + self.release, "var/lib/seed/x": 5000}
+        files = {"/e": 300, "/usr/bin/tailscaled": 700_000 + self.release, "/var/lib/tailscale/seed": 50_000}
         config = {"architecture": architecture, "os": "linux", "config": {"Labels": labels, "Entrypoint": ["/e"]}}
         return PulledImage(
             reference=reference,

@@ -83,6 +83,8 @@ class FileMenu(Menu):
 
     def _set(self, call: Call) -> Reply:
         for path, entry in self._selected(call):
+            if self._is_going(path):
+                continue
             if "contents" in call.command.args:
                 if entry.kind != "file":
                     raise failure("not a file")
@@ -107,8 +109,13 @@ class FileMenu(Menu):
         for path, entry in self._selected(call):
             if entry.kind == "disk":
                 raise failure("cannot remove disk")
-            self.device.files.remove(path)
+            if not self._is_going(path):
+                self.device.files.remove(path)
         return DONE
+
+    def _is_going(self, path: str) -> bool:
+        """Whether a container that is being removed takes a path with it: file commands do nothing there meanwhile."""
+        return any(f"{path}/".startswith(f"{one.root}/") for one in self.device.engine.leaving())
 
     def _read(self, call: Call) -> Reply:
         contents = self.device.files.read(path_key(call.command.args.get("file", "")))
