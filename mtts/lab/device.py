@@ -103,11 +103,7 @@ class Device:
             self.files.add_disk("flash")
         for slot, size_bytes in (build.usb or {}).items():
             self.mount(Volume(slot, size_bytes, volatile=False))
-        self.faults = Faults(
-            restart=self.restart,
-            power_cut=lambda: self.restart(clean=False, cold=True),
-            thaw=self.drop_sessions,
-        )
+        self.faults = Faults(self)
         self.engine = Engine(self, puller)
         self.scripts = Scripts(self)
 
@@ -202,6 +198,11 @@ class Device:
 
     def _set_clock(self) -> None:
         self.clock_error_s = self.build.clock_skew_s
+        self.menu_of(SchedulerTable, "/system/scheduler").rearm()
+
+    def jump_clock(self, seconds: float) -> None:
+        """Set the router's own clock forward, or back with a number below zero."""
+        self.clock_error_s += seconds
         self.menu_of(SchedulerTable, "/system/scheduler").rearm()
 
     def later(self, delay_s: float, callback: Callable[[], None]) -> Timer:

@@ -1,18 +1,33 @@
-"""What a test or an operator makes go wrong on one router's connection, commands and pulls.
+"""What a test, a scenario or an operator makes go wrong on one router.
 
-Set here, honoured by the session (links, replies) and the container engine (pulls, stopping). Nothing
-happens by chance.
+Set here, honoured by the session and its link, the container engine (pulls, stopping) and the router's door.
+Nothing happens by chance. What can be had by name from outside is listed in `fault_kinds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING, Literal
 
-from mtts.lab.journal import JournalEntry
+from mtts.lab.call import Call, Caller, Stream
+from mtts.lab.command import Command
+from mtts.lab.journal import JournalEntry, is_write, mask
+from mtts.lab.menus.users import POLICIES
+from mtts.lab.reply import Reply, Trap
+from mtts.lab.storage import NoSpaceError
+
+if TYPE_CHECKING:
+    from mtts.lab.device import Device
 
 WriteCallback = Callable[[int, JournalEntry], None]
+How = Literal["fin", "rst", "silence"]
+"""How a link ends: in good order, with a reset, or without a word so that both ends think it is there."""
+Pairs = Mapping[str, str]
+ANY, WRITE = "any", "write"
+"""What to count, instead of a command's path: every command, logins included; those that change something."""
+OTHERS_FILE = "others.bin"
 
 
 class Fate(Enum):
@@ -27,42 +42,69 @@ class Fate(Enum):
 class _Cut:
     remaining: int
     before: bool
+    how: How
+
+
+@dataclass(slots=True)
+class _Watch:
+    remaining: int
+    path: str
+    before: bool
+    callback: Callable[[], None]
+    entry: JournalEntry | None = None
+    """The command that was waited for, once it has come."""
+
+    def counts(self, entry: JournalEntry) -> bool:
+        return self.path == ANY or (entry.is_write if self.path == WRITE else self.path == entry.path)
 
 
 class Faults:
     """The faults of one router; all off at first."""
 
-    def __init__(self, *, restart: Callable[[], None], power_cut: Callable[[], None], thaw: Callable[[], None]) -> None:
-        self.reboot = restart
-        """Restart in good order."""
-        self.power_cut = power_cut
-        """Lose power for a moment."""
+    def __init__(self, device: Device) -> None:
+        self._device = device
         self.stuck_stopping = False
-        """Containers that are told to stop stay `stopping` until they are killed or the router reboots."""
         self.is_hung = False
-        self._thaw = thaw
+        self.bytes_per_s = 0.0
+        """What replies may take of the link; 0 for as fast as can be."""
+        self.latency_s = 0.0
+        self.is_tailnet_only = False
+        self.cut_how: How = "fin"
+        """How the link of the last command that `meet` gave a fate to ends."""
         self._cut: _Cut | None = None
+        self._watches: list[_Watch] = []
         self._traps: list[tuple[str, str]] = []
         self._pull_failures: list[str] = []
         self._garbled = False
+        self._truncated = False
+        self._rivals = 0
         self._write_callback: WriteCallback | None = None
         self._writes = 0
 
-    def cut_after(self, n: int, *, before: bool = False) -> None:
+    # power and time
+
+    def reboot(self) -> None:
+        """Restart in good order."""
+        self._device.restart()
+
+    def power_cut(self) -> None:
+        """Lose power for a moment."""
+        self._device.restart(clean=False)
+
+    def clock_jump(self, seconds: float) -> None:
+        """Set the router's own clock forward, or back with a number below zero."""
+        self._device.jump_clock(seconds)
+
+    # the link
+
+    def cut_link(self, how: How = "fin") -> None:
+        """Cut every connection: in good order, with a reset, or by silence that neither end notices."""
+        for session in list(self._device.sessions.values()):
+            session.cut(how)
+
+    def cut_after(self, n: int, *, before: bool = False, how: How = "fin") -> None:
         """Cut the link at the n-th command from now, before or after it took effect; its reply is never sent."""
-        self._cut = _Cut(n, before)
-
-    def trap_next(self, path: str, message: str) -> None:
-        """Refuse the next command of this path with this text, without effect."""
-        self._traps.append((path, message))
-
-    def fail_pull(self, text: str) -> None:
-        """Have the next pull fail; `text` is what follows `download/extract error: `."""
-        self._pull_failures.append(text)
-
-    def garble_reply(self) -> None:
-        """Replace the next reply by bytes that are no API stream."""
-        self._garbled = True
+        self._cut = _Cut(n, before, how)
 
     def hang(self) -> None:
         """Accept connections and bytes, answer nothing: a half-open link."""
@@ -71,22 +113,132 @@ class Faults:
     def thaw(self) -> None:
         """End `hang`; what was sent meanwhile is lost with its connections."""
         self.is_hung = False
-        self._thaw()
+        self._device.drop_sessions()
+
+    def slow_link(self, bytes_per_s: float = 0.0, latency_s: float = 0.0) -> None:
+        """Have replies arrive late, in simulated time: so long after they were made, and at that rate (0: any)."""
+        if bytes_per_s < 0 or latency_s < 0:
+            raise ValueError("a link is slow by positive numbers")
+        self.bytes_per_s, self.latency_s = bytes_per_s, latency_s
+
+    def truncate_reply(self) -> None:
+        """Send the first half of the next reply and hang up."""
+        self._truncated = True
+
+    def garble_reply(self) -> None:
+        """Replace the next reply by bytes that are no API stream."""
+        self._garbled = True
+
+    def tailnet_path(self, *, off: bool = False) -> None:
+        """Let the API be reached only through the router's own node, from the moment that it is online."""
+        self.is_tailnet_only = not off
+
+    # commands and containers
+
+    def trap_next(self, path: str, message: str = "failure: refused by the lab") -> None:
+        """Refuse the next command of this path with this text, without effect."""
+        self._traps.append((path, message))
+
+    def fail_pull(self, text: str = "extract failed") -> None:
+        """Have the next pull fail; `text` is what follows `download/extract error: `."""
+        self._pull_failures.append(text)
+
+    def stick_stopping(self, *, off: bool = False) -> None:
+        """Have containers that are told to stop stay `stopping` until they are killed or the router reboots."""
+        self.stuck_stopping = not off
+
+    def fill_disk(self, disk: str = "", leave_bytes: int = 0) -> None:
+        """Fill a disk (its slot; the built-in flash where none is named) with somebody else's file."""
+        files, storage = self._device.files, self._device.storage
+        slot = disk or storage.flash.name
+        if slot not in storage.volumes:
+            raise ValueError(f"no disk {disk}: {', '.join(name or 'the built-in flash' for name in storage.volumes)}")
+        path = f"{slot}/{OTHERS_FILE}".lstrip("/")
+        room = max(0, storage.volumes[slot].free_bytes - leave_bytes)
+        try:
+            if path not in files:
+                files.write(path, b"")
+            files.grow(path, room)
+        except NoSpaceError as error:
+            raise ValueError(f"no space left on {slot or 'the built-in flash'}") from error
+
+    def foreign_command(
+        self, command: str, *, where: Pairs | None = None, values: Pairs | None = None, user: str = "admin"
+    ) -> str:
+        """Have another administrator give a command now, to the rows with the values of `where`; the answer."""
+        menu, _, verb = command.rpartition("/")
+        caller = Caller(user, frozenset(POLICIES))
+        args = dict(values or {})
+        if where:
+            refs = self._rows_with(menu, where, caller)
+            if not refs:
+                return f"no row of {menu} has {', '.join(f'{name}={value}' for name, value in where.items())}"
+            args[".id"] = ",".join(refs)
+        return self._give(Command(menu, verb, args), caller)
+
+    def second_controller(self, n: int = 1) -> None:
+        """Have another controller give each of the next n writing commands a moment before their clients do."""
+        self._rivals = n
+
+    def clear(self) -> None:
+        """Mend everything that lasts, and forget what was still to come; what somebody filled is free again."""
+        if self.is_hung:
+            self.thaw()
+        self.stuck_stopping = self.is_tailnet_only = self._garbled = self._truncated = False
+        self.bytes_per_s = self.latency_s = 0.0
+        self._cut, self._rivals = None, 0
+        for waiting in (self._watches, self._traps, self._pull_failures):
+            waiting.clear()
+        for path in [path for path in self._device.files.entries if path.rpartition("/")[2] == OTHERS_FILE]:
+            self._device.files.remove(path)
+
+    # for those who watch
 
     def on_write(self, callback: WriteCallback | None) -> None:
         """Call `callback(n, entry)` after the n-th write from now took effect, before its reply is sent."""
         self._write_callback = callback
         self._writes = 0
 
-    def meet(self) -> Fate:
-        """The fate of a command that has just arrived."""
+    def at_command(self, n: int, callback: Callable[[], None], *, path: str = ANY, before: bool = False) -> None:
+        """Call back at the n-th client's command from now of this path, before it is looked at or before its reply.
+
+        `path` may be `any`, which counts logins too, or `write`. A command that is refused has its reply as well.
+        """
+        if n < 1:
+            raise ValueError("commands are counted from 1")
+        self._watches.append(_Watch(n, path, before, callback))
+
+    # asked by the session, by scripts and by the engine
+
+    def meet(self, entry: JournalEntry) -> Fate:
+        """The fate of a client's command that has just arrived."""
+        for watch in [watch for watch in self._watches if watch.entry is None and watch.counts(entry)]:
+            watch.remaining -= 1
+            if watch.remaining == 0:
+                watch.entry = entry
+                if watch.before:
+                    self._watches.remove(watch)
+                    watch.callback()
         if self._cut is None:
             return Fate.NORMAL
         self._cut.remaining -= 1
         if self._cut.remaining > 0:
             return Fate.NORMAL
         cut, self._cut = self._cut, None
+        self.cut_how = cut.how
         return Fate.CUT_BEFORE if cut.before else Fate.CUT_AFTER
+
+    def answered(self, entry: JournalEntry) -> None:
+        """A client's command was carried out or refused; its reply is not sent yet."""
+        for watch in [watch for watch in self._watches if watch.entry is entry]:
+            self._watches.remove(watch)
+            watch.callback()
+
+    def forestall(self, command: Command, caller: Caller) -> None:
+        """Another controller may have given this very command a moment before."""
+        if self._rivals and is_write(command.path):
+            self._rivals -= 1
+            self._give(command, Caller(caller.user, caller.policies))
 
     def take_trap(self, path: str) -> str | None:
         """The text that this command is to be refused with, once."""
@@ -105,8 +257,49 @@ class Faults:
         garbled, self._garbled = self._garbled, False
         return garbled
 
+    def take_truncation(self) -> bool:
+        """Whether this reply is to be cut in half, once."""
+        truncated, self._truncated = self._truncated, False
+        return truncated
+
     def wrote(self, entry: JournalEntry) -> None:
         """A write took effect."""
         self._writes += 1
         if self._write_callback is not None:
             self._write_callback(self._writes, entry)
+
+    # others' commands
+
+    def _rows_with(self, menu: str, where: Pairs, caller: Caller) -> list[str]:
+        try:
+            reply = self._device.perform(Call(Command(menu, "print", {}), caller))
+        except Trap as trap:
+            raise ValueError(f"{menu}/print: {trap.message}") from trap
+        rows = reply.rows if isinstance(reply, Reply) else ()
+        return [row[".id"] for row in rows if where.items() <= row.items()]
+
+    def _give(self, command: Command, caller: Caller) -> str:
+        journal = self._device.journal
+        words = (command.path, *(f"={name}={value}" for name, value in command.args.items()))
+        entry = JournalEntry(
+            number=len(journal) + 1,
+            time_s=self._device.clock.now,
+            session=0,
+            user=caller.user,
+            path=command.path,
+            words=mask(words),
+            is_write=is_write(command.path),
+        )
+        journal.append(entry)
+        try:
+            answer = self._device.perform(Call(command, caller))
+        except Trap as trap:
+            entry.reply = f"trap: {trap.message}"
+            return entry.reply
+        if not isinstance(answer, Reply):
+            if isinstance(answer, Coroutine | Stream):
+                answer.close()
+            entry.reply = "trap: a command that takes time is not modelled as somebody else's"
+            return entry.reply
+        entry.took_effect, entry.reply = True, "done"
+        return entry.reply

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from mtts.lab.call import Answer, Call, Caller, Stream
 from mtts.lab.command import Command, parse_command
-from mtts.lab.faults import Fate
+from mtts.lab.faults import Fate, How
 from mtts.lab.journal import JournalEntry, is_write, mask
+from mtts.lab.link import Link
 from mtts.lab.reply import Category, Reply, Row, Trap
 from mtts.lab.script.job import LINK_CUT
 from mtts.lab.wire import Sentence, SentenceReader, WireError, encode_sentence
@@ -32,7 +33,7 @@ class Session(asyncio.Protocol):
         self._router = router
         self._device = router.device
         self._reader = SentenceReader()
-        self._transport: asyncio.Transport | None = None
+        self._link: Link | None = None
         self.waiting: dict[asyncio.Future[None], str | None] = {}
         """Commands that are not answered yet, with their tags."""
         self.service = service
@@ -40,6 +41,7 @@ class Session(asyncio.Protocol):
         self.since = ""
         self.caller: Caller | None = None
         self.peer = ""
+        self.is_through_node = False
 
     # the transport's side
 
@@ -47,7 +49,7 @@ class Session(asyncio.Protocol):
         """Welcome a client, or not."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a session needs a stream")
-        self._transport = transport
+        self._link = Link(transport, self._device)
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._router.admits(self):
             transport.abort()
@@ -56,7 +58,7 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read commands and answer them in their order."""
-        if self._device.faults.is_hung:
+        if self._device.faults.is_hung or not self._is_open():
             return
         try:
             for words in self._reader.feed(data):
@@ -67,28 +69,33 @@ class Session(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Forget the client and stop whatever it waited for."""
-        self._transport = None
+        self._link = None
         for task in list(self.waiting):
             task.cancel(LINK_CUT)
         self._router.leave(self)
 
     def abort(self) -> None:
         """Cut the link without a word."""
-        if self._transport is not None:
-            self._transport.abort()
+        self.cut("fin")
+
+    def cut(self, how: How) -> None:
+        """Cut the link as told; what was not sent yet is lost."""
+        if self._link is not None:
+            self._link.cut(how)
 
     def _is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+        return self._link is not None and self._link.is_open
 
     # commands
 
     def _receive(self, words: Sentence) -> None:
         command = parse_command(words)
         entry = self._note(command, words)
-        fate = self._device.faults.meet()
-        if fate is Fate.CUT_BEFORE:
+        fate = self._device.faults.meet(entry)
+        if not self._is_open():
             entry.reply = "cut"
-            self.abort()
+        elif fate is Fate.CUT_BEFORE:
+            self._cut(entry)
         elif command.path == "/quit":
             entry.reply = "fatal: session terminated on request"
             self._fatal("session terminated on request")
@@ -140,8 +147,7 @@ class Session(asyncio.Protocol):
             answer = self._answer(command, caller)
         except Trap as trap:
             if fate is Fate.CUT_AFTER:
-                entry.reply = "cut"
-                self.abort()
+                self._cut(entry)
             else:
                 self._trap(command, entry, trap)
             return
@@ -156,6 +162,7 @@ class Session(asyncio.Protocol):
         refusal = self._device.faults.take_trap(command.path)
         if refusal is not None:
             raise Trap(refusal)
+        self._device.faults.forestall(command, caller)
         return self._device.perform(Call(command, caller))
 
     async def _await(
@@ -193,16 +200,20 @@ class Session(asyncio.Protocol):
         if entry.is_write:
             self._device.faults.wrote(entry)
         if fate is Fate.CUT_AFTER:
-            entry.reply = "cut"
-            self.abort()
+            self._cut(entry)
         else:
             self._finish(command, entry, reply)
+
+    def _cut(self, entry: JournalEntry) -> None:
+        entry.reply = "cut"
+        self.cut(self._device.faults.cut_how)
 
     # answers
 
     def _finish(self, command: Command, entry: JournalEntry, reply: Reply) -> None:
         entry.took_effect = True
         entry.reply = "done"
+        self._device.faults.answered(entry)
         tag = _tag(command.tag)
         parts: list[Sentence] = [("!re", *tag, *_words(row)) for row in reply.rows]
         if reply.listing and not reply.rows and self._device.has("empty-reply"):
@@ -212,17 +223,22 @@ class Session(asyncio.Protocol):
 
     def _trap(self, command: Command, entry: JournalEntry, trap: Trap) -> None:
         entry.reply = f"trap: {trap.message}"
+        self._device.faults.answered(entry)
         self._send(_trapped(command.tag, trap) + encode_sentence(("!done", *_tag(command.tag))))
 
     def _fatal(self, reason: str) -> None:
         self._send(encode_sentence(("!fatal", reason)))
-        if self._transport is not None:
-            self._transport.close()
+        if self._link is not None:
+            self._link.close()
 
     def _send(self, data: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._link is None or not self._link.is_open or self._device.faults.is_hung:
             return
-        self._transport.write(GARBAGE if self._device.faults.take_garble() else data)
+        if self._device.faults.take_truncation():
+            self._link.write(data[: len(data) // 2])
+            self._link.close()
+        else:
+            self._link.write(GARBAGE if self._device.faults.take_garble() else data)
 
 
 def _tag(tag: str | None) -> Sentence:

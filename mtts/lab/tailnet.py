@@ -7,7 +7,7 @@ tailnet merely remembers it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
@@ -58,6 +58,8 @@ class Tailnet:
         self.online: Counter[str] = Counter()
         self.fights = 0
         self.reachable = True
+        self.watchers: list[Callable[[], None]] = []
+        """Called when a daemon came online or went away."""
 
     @property
     def keys(self) -> Mapping[str, AuthKey]:
@@ -97,12 +99,18 @@ class Tailnet:
         self.online[node_id] += 1
         if self.online[node_id] > 1:
             self.fights += 1
+        self._tell()
 
     def disconnect(self, node_id: str) -> None:
         """A daemon with this identity went away."""
         self.online[node_id] -= 1
         if not self.online[node_id]:
             self._away_since[node_id] = self._clock.now
+        self._tell()
+
+    def _tell(self) -> None:
+        for watcher in self.watchers:
+            watcher()
 
     def away_s(self, node_id: str) -> float:
         """Simulated seconds in which no daemon with this identity was online, counted from its first connection."""
