@@ -18,10 +18,17 @@ _StateOption = Annotated[
 
 @app.command("up")
 def up(
+    *,
     routers: Annotated[int, typer.Option("--routers", min=1, help="How many.")] = 1,
     version: Annotated[str, typer.Option("--version", help="Their RouterOS.")] = "7.23.3",
     arch: Annotated[str, typer.Option("--arch", help="arm, arm64 or x86_64.")] = "arm64",
     speed: Annotated[float, typer.Option("--speed", min=0.1, help="Simulated seconds per second.")] = 20.0,
+    tailnet_path: Annotated[
+        bool, typer.Option("--tailnet-path", help="Once a node is online, its router is reached through it alone.")
+    ] = False,
+    scenario: Annotated[
+        Path | None, typer.Option("--scenario", metavar="FILE", help="Faults and when they happen, as YAML.")
+    ] = None,
     lab_dir: _StateOption = None,
 ) -> None:
     """Start routers and a registry, print the inventory to use, and run until Ctrl-C."""
@@ -29,7 +36,7 @@ def up(
 
     from mtts.cli.lab_fleet import LabOptions, serve  # noqa: PLC0415
 
-    asyncio.run(serve(LabOptions(routers, version, arch, speed, _directory(lab_dir))))
+    asyncio.run(serve(LabOptions(routers, version, arch, speed, _directory(lab_dir), tailnet_path, scenario)))
 
 
 @app.command("publish")
@@ -46,6 +53,40 @@ def publish(
 
     digest = asyncio.run(publish_version(_directory(lab_dir), version, behaviour, tuple(platform or ())))
     typer.echo(f"stable is now {version} ({digest})")
+
+
+@app.command("fault", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def fault(
+    context: typer.Context,
+    *,
+    router: Annotated[str | None, typer.Argument(help="A router's name, all, or registry.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="What goes wrong; its own options follow.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show every fault with its options.")] = False,
+    at_command: Annotated[
+        int | None, typer.Option("--at-command", min=1, help="Not now, but at the n-th command from now.")
+    ] = None,
+    of: Annotated[str, typer.Option("--of", help="Which commands count: a path, any, or write.")] = "any",
+    beforehand: Annotated[
+        bool, typer.Option("--beforehand", help="Before that command is looked at, not before its reply.")
+    ] = False,
+    lab_dir: _StateOption = None,
+) -> None:
+    """Make something go wrong in the running lab."""
+    import asyncio  # noqa: PLC0415 - --help stays light
+
+    from mtts.cli.lab_fleet import break_something, fault_list, read_options  # noqa: PLC0415
+    from mtts.core.errors import UsageError  # noqa: PLC0415
+    from mtts.lab.control import Order  # noqa: PLC0415
+
+    if show:
+        typer.echo(fault_list())
+        return
+    if router is None or kind is None:
+        raise UsageError("what goes wrong where?", hint="mtts lab fault --list")
+    options = read_options(router, kind, context.args)
+    order = Order(router, kind, options, at_command=at_command, of=of, before=beforehand)
+    said = asyncio.run(break_something(_directory(lab_dir), order))
+    typer.echo(said or f"{router}: {kind}")
 
 
 @app.command("demo")

@@ -1,9 +1,9 @@
-"""Simulated time: events in order of their moment, driven by hand or by the wall clock.
+"""Simulated time: events in order of their moment, driven by hand, by the wall clock, or as fast as may be.
 
 Everything a router does by itself happens in a callback of this clock. Driven by hand, time moves only
-inside `advance`, and never past real input or output that the lab has started (`track`), so a test always
-sees the same story. Running, one real second is `speed` simulated ones. It does not sleep for anyone but
-itself.
+inside `advance`; leaping, it goes to the next event whenever the loop has nothing to say to the lab. Neither
+goes past real input or output that the lab has started (`track`), so a test always sees the same story.
+Running, one real second is `speed` simulated ones. It does not sleep for anyone but itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import itertools
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+QUIET_TURNS = 50
+"""A leaping clock waits for so many turns of the loop in which no client said anything. Clients in the same loop
+need a few from an answer to their next question; others (threads, processes) find that time has passed."""
 
 
 class Timer:
@@ -32,8 +36,10 @@ class Timer:
 class SimClock:
     """The lab's only source of time, in simulated seconds since the lab began."""
 
-    def __init__(self, *, speed: float | None = None, epoch: datetime | None = None) -> None:
+    def __init__(self, *, speed: float | None = None, leaps: bool = False, epoch: datetime | None = None) -> None:
         self._speed = speed
+        self._leaps = leaps
+        self._heard = 0
         self._now = 0.0
         self._began = 0.0
         self._epoch = epoch or datetime.now(UTC)
@@ -48,7 +54,7 @@ class SimClock:
     @property
     def now(self) -> float:
         """Simulated seconds since the lab began."""
-        return self._now if self._driver is None else self._real_now()
+        return self._now if self._speed is None or self._driver is None else self._real_now()
 
     @property
     def wall(self) -> datetime:
@@ -79,7 +85,10 @@ class SimClock:
         return task
 
     async def advance(self, seconds: float) -> None:
-        """Move time on, with everything that falls due on the way."""
+        """Move time on, with everything that falls due on the way; one that leaps is waited for."""
+        if self._leaps:
+            await self.wait(seconds)
+            return
         target = self._now + seconds
         await asyncio.sleep(0)  # others who are about to wait from the same moment get the same start
         async with self._moving:
@@ -92,9 +101,15 @@ class SimClock:
                 self._happen(timer)
             self._now = max(self._now, target)
 
+    def heard(self) -> None:
+        """A client said something: what it will say to the answer comes before any leap."""
+        self._heard += 1
+
     async def start(self) -> None:
-        """Let a running clock run; a clock driven by hand has nothing to start."""
-        if self._speed is not None:
+        """Let a running or leaping clock run; a clock driven by hand has nothing to start."""
+        if self._leaps:
+            self._driver = asyncio.get_running_loop().create_task(self._leap())
+        elif self._speed is not None:
             self._began = asyncio.get_running_loop().time()
             self._driver = asyncio.get_running_loop().create_task(self._run())
 
@@ -125,22 +140,47 @@ class SimClock:
         if self._mistakes:
             raise self._mistakes.pop(0)
 
+    async def _leap(self) -> None:
+        while True:
+            self._news.clear()
+            while self._events:
+                await self._quiet()
+                moment, _, timer = heapq.heappop(self._events)
+                if timer.callback is None:
+                    continue
+                self._now = max(self._now, moment)
+                self._happen_alone(timer)
+            await self._news.wait()
+
+    async def _quiet(self) -> None:
+        """Return when nobody has said anything for a while, and nothing is in flight."""
+        heard, turns = self._heard, 0
+        while turns < QUIET_TURNS or self._in_flight:
+            if self._in_flight:
+                await asyncio.wait(set(self._in_flight))
+            await asyncio.sleep(0)
+            turns = turns + 1 if heard == self._heard else 0
+            heard = self._heard
+
     async def _run(self) -> None:
         speed = self._speed or 1.0
         while True:
             self._news.clear()
             while self._events and self._events[0][0] <= self.now:
                 _, _, timer = heapq.heappop(self._events)
-                try:
-                    self._happen(timer)
-                except Exception as error:  # noqa: BLE001 - the other routers live on; `stop` raises it
-                    self._mistakes.append(error)
+                self._happen_alone(timer)
             pause = (self._events[0][0] - self.now) / speed if self._events else None
             try:
                 async with asyncio.timeout(pause):
                     await self._news.wait()
             except TimeoutError:
                 continue
+
+    def _happen_alone(self, timer: Timer) -> None:
+        try:
+            self._happen(timer)
+        except Exception as error:  # noqa: BLE001 - the other routers live on; `stop` raises it
+            self._mistakes.append(error)
 
     def _happen(self, timer: Timer) -> None:
         callback, timer.callback = timer.callback, None

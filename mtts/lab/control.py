@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 
 from mtts.lab.http import HttpClient, HttpError
 from mtts.lab.images import PLATFORMS
-from mtts.lab.registry_faults import RegistryFault
 
 REPOSITORY = "team/mikrotik-tailscale"
 DEADLINE_S = 60.0
@@ -46,6 +45,20 @@ class Publication:
     extracted_bytes: int = 4_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A fault for a router, for `all` of them or for the `registry`; now, or at the n-th command of a router."""
+
+    target: str
+    kind: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    at_command: int | None = None
+    of: str = "any"
+    """Which commands count: a path, `any` or `write`."""
+    before: bool = False
+    """Whether it happens before that command is looked at, instead of before its reply is sent."""
+
+
 def write_control_file(path: Path, control: Control) -> None:
     """Leave the way to the lab in a file of mode 0600, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,14 +85,10 @@ async def publish(control: Control, publication: Publication) -> str:
     return str(answer["index_digest"])
 
 
-async def set_fault(control: Control, fault: RegistryFault) -> None:
-    """Break the lab's registry."""
-    await _post(control, "/lab/fault", asdict(fault))
-
-
-async def clear_faults(control: Control) -> None:
-    """Mend the lab's registry."""
-    await _post(control, "/lab/fault", None)
+async def give(control: Control, order: Order) -> str:
+    """Have the lab make something go wrong; what the fault had to say, mostly nothing."""
+    answer = await _post(control, "/lab/inflict", asdict(order))
+    return str(answer["said"])
 
 
 async def _post(control: Control, path: str, document: Any) -> dict[str, Any]:

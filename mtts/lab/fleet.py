@@ -1,7 +1,8 @@
 """The lab: any number of simulated routers, one registry, one tailnet and one clock, in one process.
 
 `async with Lab() as lab:` is all it takes. With `clock="manual"` nothing happens by itself until
-`lab.clock.advance(seconds)`; with `speed` the lab lives by itself, that many times faster than real time.
+`lab.clock.advance(seconds)`; running, the lab lives by itself, `speed` times faster than real time; with
+`clock="leaping"` its time goes to the next event whenever no client of the same loop has anything to say.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from mtts.lab.boards import BOARD_BY_ARCHITECTURE, find_board
 from mtts.lab.clock import SimClock
+from mtts.lab.control import Order
 from mtts.lab.device import Build, Device
 from mtts.lab.importing import Puller
+from mtts.lab.inflict import inflict
 from mtts.lab.pull import pull
 from mtts.lab.quirks import Quirks
 from mtts.lab.registry import LabRegistry
@@ -35,18 +38,23 @@ class Lab:
     def __init__(
         self,
         *,
-        clock: Literal["manual", "running"] = "manual",
+        clock: Literal["manual", "running", "leaping"] = "manual",
         speed: float = 1.0,
         epoch: datetime | None = None,
         puller: Puller = pull,
         registry_port: int = 0,
     ) -> None:
-        self.clock = SimClock(speed=speed if clock == "running" else None, epoch=epoch)
+        self.clock = SimClock(speed=speed if clock == "running" else None, leaps=clock == "leaping", epoch=epoch)
         self.tailnet = Tailnet(self.clock)
         self.registry = LabRegistry(port=registry_port)
+        self.registry.orders["/lab/inflict"] = self._inflict
         self.routers: dict[str, LabRouter] = {}
         self._puller = puller
         self._ending = AsyncExitStack()
+
+    def _inflict(self, document: Any) -> dict[str, Any]:
+        """What another process orders: a fault, now or at a command."""
+        return {"said": inflict(self, Order(**document))}
 
     async def __aenter__(self) -> Self:
         await self.registry.start()

@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from mtts.lab.control import REPOSITORY, Control, Publication
 from mtts.lab.http import HttpServer, Request, Response
 from mtts.lab.images import LabImage, build_image, digest_of
-from mtts.lab.registry_faults import Part, RegistryFault, RegistryFaults
+from mtts.lab.registry_faults import Part, RegistryFaults
 from mtts.lab.repository import API_VERSION, Repository, error_response, json_response
 from mtts.lab.tokens import TOKEN_LIFETIME_S, AnonymousTokens, TokenVerdict
 
@@ -52,6 +52,8 @@ class LabRegistry:
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.requests: list[RegistryRequest] = []
         self.faults = RegistryFaults()
+        self.orders: dict[str, Callable[[Any], dict[str, Any]]] = {}
+        """Path of the control endpoint -> who answers; for what is not the registry's."""
         self._host = host
         self._port = port
         self._secret = secrets.token_urlsafe(32)
@@ -216,8 +218,8 @@ class LabRegistry:
             match request.method, request.path:
                 case "POST", "/lab/publish":
                     return await self._publish_by_request(Publication(**document))
-                case "POST", "/lab/fault":
-                    return self._break_by_request(document)
+                case "POST", path if path in self.orders:
+                    return json_response(HTTPStatus.OK, self.orders[path](document))
         except (ValueError, TypeError) as error:
             return json_response(HTTPStatus.BAD_REQUEST, {"error": str(error)})
         return NO_SUCH_PAGE
@@ -232,13 +234,6 @@ class LabRegistry:
         )
         digest = self.publish(image, repository=wanted.repository, tags=wanted.tags)
         return json_response(HTTPStatus.OK, {"index_digest": digest})
-
-    def _break_by_request(self, document: Any) -> Response:
-        if document is None:
-            self.faults.clear()
-        else:
-            self.faults.add(RegistryFault(**document))
-        return json_response(HTTPStatus.OK, {})
 
 
 def _with_digest(response: Response, digest: str | None) -> Response:

@@ -17,10 +17,13 @@ from mtts.lab.menus.users import policies_of
 from mtts.lab.reply import Row
 from mtts.lab.session import Session
 from mtts.lab.table import Item, Singleton
+from mtts.lab.tailscaled import Tailscaled
 from mtts.lab.tls import Certificate, anonymous, self_signed
 from mtts.lab.values import path_key
 
 HOST = "127.0.0.1"
+CONTROLLER_IN_TAILNET = "100.127.0.1"
+"""Where clients come from when they come through the router's own node."""
 DEFAULT_SESSIONS = "20"
 """How many sessions a service takes where its version has no word for the limit."""
 
@@ -43,6 +46,8 @@ class LabRouter:
         self._servers: list[asyncio.Server] = []
         self._deserted = asyncio.Event()
         self._deserted.set()
+        self._was_online = False
+        device.tailnet.watchers.append(self._look_at_node)
 
     @property
     def journal(self) -> list[JournalEntry]:
@@ -89,6 +94,10 @@ class LabRouter:
         """Whether a connection is taken: the router is up, the service on, and not too many are there."""
         if not self.device.is_up:
             return False
+        if self.faults.is_tailnet_only and self._was_online:
+            session.is_through_node, session.peer = True, CONTROLLER_IN_TAILNET
+            if not self._node_is_online():
+                return False
         service = next(
             item.values
             for item in self.device.table("/ip/service").items.values()
@@ -122,6 +131,22 @@ class LabRouter:
             if "api" in policies and _address_allowed(peer, user["address"]):
                 return Caller(name, policies)
         return None
+
+    # the way through the node
+
+    def _node_is_online(self) -> bool:
+        online = self.device.tailnet.online
+        processes = (container.process for container in self.device.engine.containers.values())
+        return any(isinstance(one, Tailscaled) and one.node and online[one.node.id] for one in processes)
+
+    def _look_at_node(self) -> None:
+        """The tailnet changed: with the node go the sessions that came through it."""
+        if self._node_is_online():
+            self._was_online = True
+            return
+        for session in list(self.device.sessions.values()):
+            if session.is_through_node:
+                session.abort()
 
     # looking and changing by hand
 

@@ -51,6 +51,7 @@ class Session(asyncio.Protocol):
             raise TypeError("a session needs a stream")
         self._link = Link(transport, self._device)
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
+        self._device.clock.heard()
         if not self._router.admits(self):
             transport.abort()
             return
@@ -58,6 +59,7 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read commands and answer them in their order."""
+        self._device.clock.heard()
         if self._device.faults.is_hung or not self._is_open():
             return
         try:

@@ -106,3 +106,49 @@ async def test_the_wall_clock_follows_time_moved_by_hand() -> None:
     clock = SimClock(epoch=datetime(2026, 11, 21, tzinfo=UTC))
     await clock.advance(3600)
     assert clock.wall == datetime(2026, 11, 21, 1, tzinfo=UTC)
+
+
+async def test_a_leaping_clock_goes_to_each_event_in_its_order() -> None:
+    clock = SimClock(leaps=True)
+    await clock.start()
+    moments: list[float] = []
+    for delay_s in (3600, 10, 86400):
+        clock.call_later(delay_s, lambda: moments.append(clock.now))
+    await clock.advance(86401)
+    assert moments == [10, 3600, 86400]
+    assert clock.now == 86401
+    await clock.stop()
+
+
+async def test_a_leaping_clock_waits_for_real_work_and_for_those_who_talk() -> None:
+    clock = SimClock(leaps=True)
+    await clock.start()
+    told: list[str] = []
+    finished = asyncio.Event()
+
+    async def work() -> None:
+        await finished.wait()
+        told.append("work")
+
+    clock.call_later(1, lambda: told.append("event"))
+    clock.track(work())
+    for _ in range(500):
+        clock.heard()
+        await asyncio.sleep(0)
+    finished.set()
+    await clock.wait(2)
+    assert told == ["work", "event"]
+    await clock.stop()
+
+
+async def test_a_mistake_in_a_leaping_clock_s_event_shows_at_its_end() -> None:
+    clock = SimClock(leaps=True)
+    await clock.start()
+
+    def blunder() -> None:
+        raise LookupError("oops")
+
+    clock.call_later(1, blunder)
+    await clock.wait(2)
+    with pytest.raises(LookupError, match="oops"):
+        await clock.stop()

@@ -9,17 +9,17 @@ import pytest
 from mtts.lab.control import (
     Control,
     ControlError,
+    Order,
     Publication,
-    clear_faults,
+    give,
     publish,
     read_control_file,
-    set_fault,
     write_control_file,
 )
+from mtts.lab.fleet import Lab
 from mtts.lab.images import build_image
 from mtts.lab.pull import PullError, pull
 from mtts.lab.registry import LabRegistry
-from mtts.lab.registry_faults import RegistryFault
 
 
 @pytest.fixture
@@ -65,20 +65,50 @@ async def test_what_is_published_from_outside_is_what_build_image_makes(registry
         assert pulled.index_digest == digest
 
 
-async def test_a_fault_set_from_outside_breaks_and_clearing_mends(registry: LabRegistry) -> None:
+async def test_a_fault_set_from_outside_breaks_and_clearing_mends(lab: Lab) -> None:
+    registry = lab.registry
     registry.publish(build_image("1.0", extracted_bytes=9000))
     reference = f"{registry.address}/team/mikrotik-tailscale:stable"
-    await set_fault(registry.control, RegistryFault("status", status=503))
+    await give(registry.control, Order("registry", "status", {"status": "503"}))
     with pytest.raises(PullError, match="Status 503"):
         await pull(reference, architecture="arm64")
-    await clear_faults(registry.control)
+    await give(registry.control, Order("registry", "clear"))
     assert (await pull(reference, architecture="arm64")).extracted_bytes == 9000
+
+
+async def test_a_routers_fault_is_set_from_outside_and_what_it_says_comes_back(lab: Lab) -> None:
+    router = await lab.add_router("r")
+    order = Order("r", "foreign-command", {"command": "/system/identity/set", "values": ["name=theirs"]})
+    assert await give(lab.registry.control, order) == "done"
+    assert router.setting("/system/identity", "name") == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("order", "complaint"),
+    [
+        (Order("r", "explode"), "unknown fault 'explode': one of reboot, power-cut"),
+        (Order("nobody", "hang"), "no router 'nobody': r, all, registry"),
+        (Order("r", "cut-link", {"how": "gently"}), "expected one of fin, rst, silence"),
+        (Order("r", "cut-link", {"why": "x"}), "cut-link has no option why: how"),
+        (Order("r", "cut-after"), "cut-after needs n"),
+        (Order("r", "cut-after", {"n": "soon"}), "n: expected INTEGER"),
+        (Order("r", "fill-disk", {"disk": "usb9"}), "no disk usb9"),
+        (Order("r", "hang", at_command=0), "commands are counted from 1"),
+        (Order("registry", "denied", at_command=1), "does not count"),
+        (Order("registry", "status", {"status": 200}), "not the status of a failure"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_go_wrong_is_refused_with_the_reason(lab: Lab, order: Order, complaint: str) -> None:
+    await lab.add_router("r")
+    with pytest.raises(ControlError, match=complaint):
+        await give(lab.registry.control, order)
 
 
 @pytest.mark.parametrize("secret", ["-", "guess", "é"])
 async def test_without_the_secret_nothing_happens_and_it_is_not_repeated(registry: LabRegistry, secret: str) -> None:
     with pytest.raises(ControlError, match="the secret of this lab is needed") as refusal:
-        await set_fault(Control(registry.address, secret), RegistryFault("status"))
+        await give(Control(registry.address, secret), Order("registry", "status"))
     assert registry.control.secret not in str(refusal.value)
     assert registry.faults.active == []
 
@@ -102,9 +132,9 @@ async def test_a_lab_that_is_gone_is_said(registry: LabRegistry) -> None:
     control = registry.control
     await registry.stop()
     with pytest.raises(ControlError, match=r"no lab answers at 127\.0\.0\.1"):
-        await clear_faults(control)
+        await give(control, Order("registry", "clear"))
 
 
 async def test_control_requests_are_not_in_the_journal(registry: LabRegistry) -> None:
-    await clear_faults(registry.control)
+    await publish(registry.control, Publication("1.0", extracted_bytes=9000))
     assert registry.requests == []
