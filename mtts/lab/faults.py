@@ -89,7 +89,7 @@ class Faults:
 
     def power_cut(self) -> None:
         """Lose power for a moment."""
-        self._device.restart(clean=False)
+        self._device.restart(clean=False, cold=True)
 
     def clock_jump(self, seconds: float) -> None:
         """Set the router's own clock forward, or back with a number below zero."""

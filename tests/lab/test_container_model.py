@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from mtts.lab.boards import find_board
 from mtts.lab.call import Call, Caller
@@ -316,10 +316,11 @@ FLAGS = frozenset({*(phase.value for phase in Phase), *(health.value for health 
 USUAL = settings(max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck), deadline=None)
 
 
-class TestEngine(Engine.TestCase):
-    settings = USUAL
+def test_the_engine_keeps_its_invariants_under_any_order_of_events() -> None:
+    run_state_machine_as_test(Engine, settings=USUAL)
 
 
 @pytest.mark.slow
-class TestEngineAtLength(Engine.TestCase):
-    settings = settings(USUAL, max_examples=1500, stateful_step_count=80)
+def test_the_engine_keeps_its_invariants_at_length() -> None:
+    at_length = settings(USUAL, max_examples=1500, stateful_step_count=80)
+    run_state_machine_as_test(Engine, settings=at_length)
