@@ -122,6 +122,39 @@ def test_the_lab_is_deployed_to_with_the_inventory_it_wrote(
     assert not directory.exists()
 
 
+def test_a_lab_with_a_scenario_is_reached_through_its_nodes_alone(
+    tmp_path: Path, mtts: Run, environment: dict[str, str]
+) -> None:
+    directory = tmp_path / "lab"
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("steps:\n- {router: router1, fault: publish}\n", encoding="utf-8")
+    arguments = ["lab", "up", "--speed", "50", "--lab-dir", str(directory), "--tailnet-path"]
+    refused = mtts(*arguments, "--scenario", str(scenario))
+    assert (refused.code, ":2: steps[0].fault: unknown fault 'publish'" in refused.err) == (2, True)
+    scenario.write_text(
+        "steps:\n- {router: router1, fault: foreign-command, on: {command: /container/start},\n"
+        "   with: {command: /system/identity/set, values: {name: theirs}}}\n"
+        "- {router: registry, fault: publish, with: {version: 9.9.9}, after: 0}\n",
+        encoding="utf-8",
+    )
+    with _process([*arguments, "--scenario", str(scenario)], environment) as lab:
+        assert lab.stdout is not None
+        assert "Ctrl-C ends the lab.\n" in iter(lab.stdout.readline, "")
+        inventory = ("-i", str(directory / "inventory.yaml"))
+
+        assert mtts("deploy", "router1", *inventory).code == 0
+        assert "9.9.9 (new)" in mtts("status", "router1", *inventory).out
+        update = mtts("update", "router1", *inventory)
+        assert (update.code, "path-through-node" in update.out) == (5, True)
+        assert mtts("lab", "fault", "router1", "tailnet-path", "--off", "--lab-dir", str(directory)).code == 0
+        assert mtts("update", "router1", *inventory).code == 0
+
+        lab.send_signal(signal.SIGINT)
+        _, err = lab.communicate(timeout=_DEADLINE_S)
+
+    assert (lab.returncode, err) == (0, "")
+
+
 def test_publishing_without_a_lab_says_how_to_start_one(tmp_path: Path, mtts: Run) -> None:
     ran = mtts("lab", "publish", "1.0", "--lab-dir", str(tmp_path))
 

@@ -29,3 +29,12 @@ async def test_the_commands_that_are_refused_as_not_modelled_are_those_of_the_pa
             if missing and menu not in APART:
                 refused.setdefault(menu, set()).update(missing)
     assert refused == stated()
+
+
+def test_every_group_of_behaviours_says_where_it_comes_from() -> None:
+    chapter = PAGE.read_text().partition("## How far it can be trusted")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in chapter.splitlines() if line.startswith("| ")][2:]
+    assert rows
+    for group, *sources in rows:
+        assert len(sources) == 4, group
+        assert any(source.strip() for source in sources), group
