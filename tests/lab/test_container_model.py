@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mtts.lab.boards import find_board
 from mtts.lab.call import Call, Caller
@@ -304,10 +304,10 @@ FLAGS = frozenset({*(phase.value for phase in Phase), *(health.value for health 
 USUAL = settings(max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck), deadline=None)
 
 
-class TestEngine(Engine.TestCase):
-    settings = USUAL
+def test_what_is_always_true_of_containers_stays_true() -> None:
+    run_state_machine_as_test(Engine, settings=USUAL)
 
 
 @pytest.mark.slow
-class TestEngineAtLength(Engine.TestCase):
-    settings = settings(USUAL, max_examples=1500, stateful_step_count=80)
+def test_what_is_always_true_of_containers_stays_true_at_length() -> None:
+    run_state_machine_as_test(Engine, settings=settings(USUAL, max_examples=1500, stateful_step_count=80))
