@@ -87,8 +87,9 @@ class Attempt:
 
 
 def _without_config(snapshot: dict[str, Any]) -> dict[str, Any]:
-    """Without the copy of the image's configuration that a row may hold; its digest says as much."""
-    rows = [{name: row[name] for name in row if name != "config-json"} for row in snapshot["/container"]]
+    """Without what a row may copy from the image, its configuration and layers; its digest says as much."""
+    copied = ("config-json", "layers")
+    rows = [{name: row[name] for name in row if name not in copied} for row in snapshot["/container"]]
     return {**snapshot, "/container": rows}
 
 
