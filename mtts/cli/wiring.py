@@ -20,7 +20,7 @@ from mtts.adapters.store.place import find_place
 from mtts.cli.options import Settings
 from mtts.core.events import Emit
 from mtts.core.inventory import Inventory, Router
-from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.outcome import NodeResult
 from mtts.engine.recording import RememberingRegistry
 from mtts.engine.services import Services
 from mtts.ports import Store
@@ -96,4 +96,4 @@ async def show_fingerprint(services: Services, router: Router) -> list[tuple[Nod
     is_pinned = router.fingerprint is not None and normal_fingerprint(router.fingerprint) == fingerprint
     remark = " (pinned)" if is_pinned else f" (the inventory has {router.fingerprint})" if router.fingerprint else ""
     shown = ShownFingerprint(router.name, fingerprint, is_pinned, remark)
-    return [(NodeResult(router.name, "", Outcome.NO_OP), shown)]
+    return [(NodeResult.of(router.name, ""), shown)]

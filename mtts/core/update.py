@@ -97,21 +97,22 @@ def decide(
     start_failed: bool = False,
 ) -> Decision | Ask:
     """What is to be done about one node; `start_failed` says that this run tried to start its container in vain."""
-    refusal = unfit(live, router=router, node=node)
-    if refusal is not None or live is None or live.tag is None:
-        return Leave(refusal or not_deployed(router, node))
+    verified = recorded(live, router=router, node=node)
+    if isinstance(verified, Problem):
+        return Leave(verified)
+    live, tag = verified
     ailment = _ailment(live)
     is_lost = live.state is ContainerState.FAILED or (start_failed and not live.is_up)
     if latest.problem is not None:
         return _without(latest.problem, ailment, is_lost=is_lost)
-    current = _is_current(live, live.tag, latest, policy.known)
+    current = _is_current(live, tag, latest, policy.known)
     if isinstance(current, Ask):
         return current
     if current and not is_lost:
         return Unchanged() if ailment is None else Repair(ailment)
     if latest.release is None:
         return Ask.RELEASE
-    against = _against(latest.release, live.tag, policy, router=router)
+    against = _against(latest.release, tag, policy, router=router)
     if against is None:
         return Swap(latest.release, "its image is gone" if current else "the image changed")
     return _without(against, ailment, is_lost=is_lost)
@@ -124,8 +125,8 @@ def _without(problem: Problem, ailment: str | None, *, is_lost: bool) -> Decisio
     return Leave(problem) if ailment is None else Repair(ailment)
 
 
-def unfit(live: ContainerRow | None, *, router: str, node: str) -> Problem | None:
-    """Why no release of the node may be swapped: nothing is provisioned here, nor touched that cannot be read."""
+def recorded(live: ContainerRow | None, *, router: str, node: str) -> tuple[ContainerRow, Tag] | Problem:
+    """The node's container with its record, or why none is swapped: nothing is provisioned here, nor guessed at."""
     if live is None or live.tag is None:
         return not_deployed(router, node)
     if not live.tag.is_recorded:
@@ -134,7 +135,7 @@ def unfit(live: ContainerRow | None, *, router: str, node: str) -> Problem | Non
         )
     if live.state in (ContainerState.UNKNOWN, ContainerState.EXTRACTING, ContainerState.DELETING):
         return state_unknown(live)
-    return None
+    return live, live.tag
 
 
 def evidence_of(live: ContainerRow | None, *, via_tailnet: bool) -> Evidence:

@@ -12,7 +12,7 @@ from mtts.core.health import Evidence
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan, is_stale
-from mtts.engine.execute import execute, result_of
+from mtts.engine.execute import execute
 from mtts.engine.gather import gather
 from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import Planned, observer_for, plan_on
@@ -46,8 +46,9 @@ async def _deploy_node(
     refusals = planned.plan.refusals
     problem = refusals[0] if refusals else is_stale(planned.plan, approved, underway=underway)
     if problem is not None:
-        result = result_of(work, Outcome.REFUSED, problem=problem)
-        return replace(result, warnings=(*planned.plan.refusals[1:], *planned.plan.warnings))
+        was = next((row.tag for row in facts.containers_of(work.node.name) if row.tag), None)
+        refused = work.as_found(was).ended(Outcome.REFUSED, problem)
+        return replace(refused, warnings=(*planned.plan.refusals[1:], *planned.plan.warnings))
     if planned.plan.is_converged:
         return _converged(work, planned)
     return await execute(work, observer, planned, done=Outcome.DEPLOYED)
@@ -57,8 +58,7 @@ def _converged(work: NodeWork, planned: Planned) -> NodeResult:
     """Nothing to change; but a node that is not healthy is no `no-op`."""
     (container,) = planned.facts.containers_of(work.node.name)
     health = planned.facts.health
-    version = container.tag.version if container.tag else None
-    result = replace(result_of(work, Outcome.NO_OP), from_version=version, to_version=version)
+    result = work.as_found(container.tag)
     if health is None:
         return replace(result, evidence=str(Evidence.RECORD))
     if health.is_healthy:
@@ -69,4 +69,4 @@ def _converged(work: NodeWork, planned: Planned) -> NodeResult:
         f"the container runs, but its node says {health.backend_state}",
         f"mtts login {work.router.name}" if health.needs_login else f"mtts logs {work.router.name}",
     )
-    return replace(result, outcome=Outcome.BROKEN, problem=problem, next_step=problem.hint)
+    return result.ended(Outcome.BROKEN, problem)

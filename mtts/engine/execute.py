@@ -1,7 +1,9 @@
 """Carries out a plan that was decided on, change by change, and says how the node stands at the end."""
 
+from dataclasses import replace
+
 from mtts.core.changes import PlaceKey
-from mtts.core.errors import MttsError, Problem
+from mtts.core.errors import MttsError
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.outcome import NodeResult, Outcome, settle
 from mtts.engine.apply import Applier
@@ -19,6 +21,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         planned.facts.resource, router=work.router.name, moment=Moment.BEFORE, taken_s=work.services.clock.now()
     )
     was = next((row.tag for row in planned.facts.containers_of(work.node.name) if row.tag), None)
+    as_found = work.as_found(was)
     try:
         if work.node.auth_key is not None and any(isinstance(change, PlaceKey) for change in planned.plan.changes):
             await work.services.secrets.open(work.node.auth_key)  # what cannot be read is found out before a write
@@ -26,25 +29,16 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         after = await sample(work.services, work.session, work.router, Moment.COMMITTED)
     except MttsError as error:
         outcome = settle(error, wrote=work.mark.wrote, serving=await _is_serving(work))
-        return NodeResult(
-            work.router.name,
-            work.node.name,
-            outcome,
-            from_version=was.version if was else None,
-            from_digest=was.platform if was else None,
+        return replace(
+            as_found.ended(outcome, error.problem),
             samples=(before,) if work.mark.wrote else (),
-            problem=error.problem,
             warnings=planned.plan.warnings,
-            next_step=error.problem.hint or f"run the command again for {work.router.name}",
         )
     now = None if done is Outcome.REMOVED else applier.recorded or was
-    return NodeResult(
-        work.router.name,
-        work.node.name,
-        done if work.mark.wrote else Outcome.NO_OP,
-        from_version=was.version if was else None,
+    return replace(
+        as_found,
+        outcome=done if work.mark.wrote else Outcome.NO_OP,
         to_version=now.version if now else None,
-        from_digest=was.platform if was else None,
         to_digest=now.platform if now else None,
         samples=(before, after) if work.mark.wrote else (),
         evidence=applier.evidence,
@@ -59,9 +53,3 @@ async def _is_serving(work: NodeWork) -> bool:
     except MttsError:  # a session that is lost tells nothing, and `settle` knows that it is lost
         return False
     return any(row.is_up for row in containers if row.tag and row.tag.node == work.node.name and row.tag.is_recorded)
-
-
-def result_of(work: NodeWork, outcome: Outcome, *, problem: Problem | None = None) -> NodeResult:
-    """The result of a node to which nothing was done."""
-    next_step = (problem.hint or f"run the command again for {work.router.name}") if problem else ""
-    return NodeResult(work.router.name, work.node.name, outcome, problem=problem, next_step=next_step)

@@ -12,7 +12,7 @@ from mtts.core.flash_history import FlashReport, flash_histories
 from mtts.core.flash_warnings import MONTH_S
 from mtts.core.inventory import Router
 from mtts.core.ledger import PastRun
-from mtts.core.outcome import NodeResult, Outcome, exit_code, settle
+from mtts.core.outcome import NodeResult, exit_code, settle
 from mtts.engine.fleet import Drain, Fleet
 from mtts.engine.sample import sample
 from mtts.engine.services import Services, late
@@ -41,8 +41,8 @@ async def report_flash(
             taken.append(await _ask(services, router))
         except MttsError as error:
             outcome = settle(error, wrote=False, serving=False)
-            return [NodeResult(router.name, "", outcome, problem=error.problem, next_step=error.problem.hint)]
-        return [NodeResult(router.name, "", Outcome.NO_OP)]
+            return [NodeResult.of(router.name, "").ended(outcome, error.problem)]
+        return [NodeResult.of(router.name, "")]
 
     await fleet.run(routers, ask)
     await store.keep(run.run_id, taken)

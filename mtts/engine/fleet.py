@@ -99,4 +99,4 @@ async def contained(router: Router, work: Work) -> Sequence[NodeResult]:
 
 
 def _all(router: Router, outcome: Outcome, problem: Problem) -> list[NodeResult]:
-    return [NodeResult(router.name, node.name, outcome, problem=problem) for node in router.nodes]
+    return [NodeResult.of(router.name, node.name).ended(outcome, problem) for node in router.nodes]

@@ -1,6 +1,6 @@
 """The commands that only look: `plan`, `check`, `status`, `logs`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mtts.core.errors import Problem, StepFailedError
@@ -11,7 +11,6 @@ from mtts.core.plan import Plan
 from mtts.core.preflight import Level, NodeChecks
 from mtts.core.slots import not_deployed
 from mtts.core.status import NodeLog, NodeStatus
-from mtts.engine.execute import result_of
 from mtts.engine.gather import gather, gather_containers
 from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import check_on, observer_for, plan_on, resolve, with_health
@@ -26,9 +25,8 @@ async def plan_router(services: Services, router: Router, *, adopt: bool) -> lis
         nonlocal facts
         facts = facts or await gather(work.session, router, router.nodes)
         plan = (await plan_on(work, observer_for(work, facts), facts, adopt=adopt)).plan
-        problem = plan.refusals[0] if plan.refusals else None
-        result = result_of(work, Outcome.REFUSED if problem else Outcome.NO_OP, problem=problem)
-        pending = bool(plan.changes) and problem is None
+        result = _refused_by(work, plan.refusals)
+        pending = bool(plan.changes) and result.problem is None
         return replace(result, warnings=plan.warnings, changes_pending=pending), plan
 
     return await on_each_node(services, router, plan_one)
@@ -39,11 +37,9 @@ async def check_router(services: Services, router: Router) -> list[tuple[NodeRes
 
     async def check_one(work: NodeWork) -> tuple[NodeResult, NodeChecks]:
         checks = await check_on(work, await gather(work.session, router, (work.node,)))
-        problems = [check.problem for check in checks if check.level is Level.PROBLEM]
+        problems = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem]
         warnings = tuple(check.problem for check in checks if check.level is Level.WARNING and check.problem)
-        problem = problems[0] if problems else None
-        result = result_of(work, Outcome.REFUSED if problem else Outcome.NO_OP, problem=problem)
-        return replace(result, warnings=warnings), NodeChecks(router.name, work.node.name, checks)
+        return replace(_refused_by(work, problems), warnings=warnings), NodeChecks(router.name, work.node.name, checks)
 
     return await on_each_node(services, router, check_one)
 
@@ -79,10 +75,15 @@ async def log_router(
                     seen[key] = message
                     show(work.node.name, message)
             if not follow():
-                return result_of(work, Outcome.NO_OP), NodeLog(router.name, work.node.name, tuple(seen.values()))
+                return work.as_found(), NodeLog(router.name, work.node.name, tuple(seen.values()))
             await services.clock.sleep(router.timing.poll_s)
 
     return await on_each_node(services, router, read)
+
+
+def _refused_by(work: NodeWork, problems: Sequence[Problem]) -> NodeResult:
+    """The node as found, or refused for the first of the problems."""
+    return work.as_found().ended(Outcome.REFUSED, problems[0]) if problems else work.as_found()
 
 
 def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> ContainerRow:
@@ -112,10 +113,10 @@ async def _status(work: NodeWork, facts: Facts) -> NodeStatus:
 
 
 def _judge(work: NodeWork, status: NodeStatus) -> NodeResult:
-    version = status.version
+    as_found = replace(work.as_found(), from_version=status.version)
     if status.state == "absent" or status.serves:
         evidence = str(status.health.evidence) if status.health else None
-        return replace(result_of(work, Outcome.NO_OP), from_version=version, evidence=evidence)
+        return replace(as_found, evidence=evidence)
     said = f", and the node says {status.health.backend_state}" if status.health else ""
     problem = Problem("not-healthy", f"the container is {status.state}{said}", f"mtts deploy {work.router.name}")
-    return replace(result_of(work, Outcome.BROKEN, problem=problem), from_version=version, next_step=problem.hint)
+    return as_found.ended(Outcome.BROKEN, problem)

@@ -12,7 +12,7 @@ from mtts.engine.services import NodeWork
 from mtts.engine.swap import clear, standing
 
 
-async def settled_slots(work: NodeWork, slots: Slots) -> tuple[Slots, tuple[Problem, ...]]:
+async def without_leftovers(work: NodeWork, slots: Slots) -> tuple[Slots, tuple[Problem, ...]]:
     """The node's containers once leftovers are gone, and what is to be said of it; nothing where there are none.
 
     What the router does not let go of, or what does not come up again, the decision and the swap deal with.

@@ -60,7 +60,7 @@ def _left(
 
 def _faulted(work: NodeWork, error: MttsError) -> NodeResult:
     outcome = settle(error, wrote=work.mark.wrote, serving=False)
-    return NodeResult.of(work.router.name, work.node.name).ended(outcome, error.problem)
+    return work.as_found().ended(outcome, error.problem)
 
 
 def _untouched(router: Router, node: str, error: MttsError) -> NodeResult:

@@ -9,7 +9,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan, is_stale
 from mtts.core.plan_login import plan_login
 from mtts.core.removal import plan_removal
-from mtts.engine.execute import execute, result_of
+from mtts.engine.execute import execute
 from mtts.engine.gather import gather, gather_preconditions
 from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import Planned, observer_for, with_health
@@ -37,7 +37,7 @@ async def plans_of_removal(
 
     async def plan(work: NodeWork) -> tuple[NodeResult, Plan]:
         planned = await _plan_removal(work, purge_identity=purge_identity)
-        return result_of(work, Outcome.NO_OP), planned.plan
+        return work.as_found(), planned.plan
 
     return await on_each_node(services, router, plan)
 
@@ -50,7 +50,7 @@ async def login_router(services: Services, router: Router, *, reauth: bool) -> l
         facts = await gather(work.session, router, (node,))
         facts = await with_health(work, observer_for(work, facts), facts)
         if not reauth and facts.health is not None and facts.health.is_healthy:
-            return replace(result_of(work, Outcome.NO_OP), evidence=str(facts.health.evidence)), None
+            return replace(work.as_found(), evidence=str(facts.health.evidence)), None
         facts = await gather_preconditions(work.session, facts, router, node, release=None, clock=services.clock)
         plan = plan_login(router=router, node=node, facts=facts, reauth=reauth)
         return await _carry_out(work, Planned(plan, facts, None), None, done=Outcome.DEPLOYED), None
@@ -69,5 +69,5 @@ async def _plan_removal(work: NodeWork, *, purge_identity: bool) -> Planned:
 async def _carry_out(work: NodeWork, planned: Planned, stale: Problem | None, *, done: Outcome) -> NodeResult:
     problem = planned.plan.refusals[0] if planned.plan.refusals else stale
     if problem is not None:
-        return result_of(work, Outcome.REFUSED, problem=problem)
+        return work.as_found().ended(Outcome.REFUSED, problem)
     return await execute(work, observer_for(work, planned.facts), planned, done=done)

@@ -8,9 +8,9 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
-from mtts.core.update import unfit
+from mtts.core.update import recorded
 from mtts.engine.gather import gather
-from mtts.engine.leftovers import settled_slots
+from mtts.engine.leftovers import without_leftovers
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
@@ -32,13 +32,12 @@ async def rollback_router(
 async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
     router, node = work.router.name, work.node.name
     async with work.within_deadline():
-        slots, said = await settled_slots(work, await standing(work))
-        live = slots.live
-        refusal = unfit(live, router=router, node=node)
-        tag = live.tag if live is not None else None
-        as_found = replace(NodeResult.of(router, node, tag), warnings=said)
-        if refusal is not None or live is None or tag is None:
-            return as_found if refusal is None else as_found.ended(Outcome.REFUSED, refusal)
+        slots, said = await without_leftovers(work, await standing(work))
+        verified = recorded(slots.live, router=router, node=node)
+        if isinstance(verified, Problem):
+            return replace(work.as_found().ended(Outcome.REFUSED, verified), warnings=said)
+        live, tag = verified
+        as_found = replace(work.as_found(tag), warnings=said)
         facts = await gather(work.session, work.router, (work.node,))
         platform = router_platform(facts.resource, work.router.platform)
         if isinstance(platform, Problem):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from mtts.core.errors import DeadlineError
 from mtts.core.events import Emit, Event, Kind
 from mtts.core.inventory import NodeSpec, Router
+from mtts.core.outcome import NodeResult
+from mtts.core.tag import Tag
 from mtts.ports import Clock, Registry, Routers, RouterSession, Secrets
 
 
@@ -66,6 +68,10 @@ class NodeWork:
                 yield
         except TimeoutError:
             raise late(self.router, self.services.timeout_s) from None
+
+    def as_found(self, tag: Tag | None = None) -> NodeResult:
+        """The node with nothing done to it; `tag` is its container's."""
+        return NodeResult.of(self.router.name, self.node.name, tag)
 
     def tell(self, kind: Kind, text: str) -> None:
         self.services.emit(Event(kind, self.router.name, self.node.name, text))

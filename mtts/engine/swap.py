@@ -9,12 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mtts.core.changes import Change
-from mtts.core.errors import (
-    MttsError,
-    Problem,
-    SessionLostError,
-    StepFailedError,
-)
+from mtts.core.errors import MttsError, Problem, SessionLostError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts
 from mtts.core.flash import FlashSample, Moment
@@ -162,7 +157,7 @@ class SwapAttempt:
     def _result(self) -> NodeResult:
         """The node as it was, with what the attempt has cost so far."""
         return replace(
-            NodeResult.of(self._work.router.name, self._work.node.name, self._live.tag),
+            self._work.as_found(self._live.tag),
             strategy=STRATEGY,
             downtime_s=self._work.outage.duration_s,
             samples=tuple(self._samples) if self._work.mark.wrote else (),

@@ -28,7 +28,7 @@ async def swap_node(
     work: NodeWork, *, facts: Facts, slots: Slots, live: ContainerRow, release: Release, quarantine: Quarantine
 ) -> NodeResult:
     """Swap `live` for `release`; refused, with nothing written, where a precondition is against it."""
-    as_found = NodeResult.of(work.router.name, work.node.name, live.tag)
+    as_found = work.as_found(live.tag)
     async with work.within_deadline():
         facts = await _prepared(work, facts, live, release)
         if live.tag is not None and live.tag.adopted:

@@ -19,6 +19,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollout import Rollout
 from mtts.core.slots import starting
+from mtts.core.tag import Tag
 from mtts.core.update import (
     Ask,
     Decision,
@@ -37,7 +38,7 @@ from mtts.core.window import is_open
 from mtts.engine.apply import Applier
 from mtts.engine.fleet import Fleet
 from mtts.engine.gather import gather, gather_resource
-from mtts.engine.leftovers import settled_slots
+from mtts.engine.leftovers import without_leftovers
 from mtts.engine.nodes import on_each_node
 from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
@@ -85,8 +86,8 @@ class Update:
     async def _look(self, work: NodeWork) -> tuple[NodeResult, None]:
         found = await standing(work)
         if found.leftovers and self.order.check:
-            return replace(_as_found(work, found.live), changes_pending=True), None
-        slots, said = await settled_slots(work, found)
+            return replace(work.as_found(_tag(found.live)), changes_pending=True), None
+        slots, said = await without_leftovers(work, found)
         result = await self._follow(work, slots.live, await self._decide(work, slots.live))
         if said and result.outcome is Outcome.NO_OP:
             result = replace(result, outcome=Outcome.UPDATED)  # a swap was finished, or undone
@@ -128,7 +129,7 @@ class Update:
 
     async def _follow(self, work: NodeWork, live: ContainerRow | None, decision: Decision) -> NodeResult:
         """What a decision comes to without a swap; a swap waits for its turn in the rollout."""
-        as_found = _as_found(work, live)
+        as_found = work.as_found(_tag(live))
         match decision:
             case Leave(problem):
                 return as_found.ended(Outcome.REFUSED, problem)
@@ -147,7 +148,7 @@ class Update:
         self, work: NodeWork, live: ContainerRow | None, release: Release, *, start_failed: bool = False
     ) -> NodeResult:
         """Pending: a swap waits for its turn in the rollout, and for the router's window."""
-        pending = replace(_as_found(work, live), changes_pending=True)
+        pending = replace(work.as_found(_tag(live)), changes_pending=True)
         if self.order.check:
             return replace(pending, to_version=release.version, to_digest=release.manifest_digest)
         window, now = work.router.window, datetime.fromtimestamp(self.services.clock.now()).astimezone()
@@ -160,7 +161,7 @@ class Update:
 
     async def _repair(self, work: NodeWork, live: ContainerRow | None, why: str) -> NodeResult:
         """Start what is down; what does not start has perhaps lost its image, and is pulled again by a swap."""
-        found = _as_found(work, live)
+        found = work.as_found(_tag(live))
         if live is None or self.order.check:
             return replace(found, changes_pending=True)
         try:
@@ -196,7 +197,7 @@ class Update:
 
     async def _swap_one(self, work: NodeWork, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():
-            slots, said = await settled_slots(work, await standing(work))
+            slots, said = await without_leftovers(work, await standing(work))
             facts = await gather(work.session, work.router, (work.node,))
             decision = await self._decide(work, slots.live, facts, start_failed=start_failed)
         if slots.live is None or not isinstance(decision, Swap):
@@ -210,6 +211,5 @@ class Update:
         return replace(result, warnings=(*said, *result.warnings))
 
 
-def _as_found(work: NodeWork, live: ContainerRow | None) -> NodeResult:
-    """The node with nothing done to it."""
-    return NodeResult.of(work.router.name, work.node.name, live.tag if live is not None else None)
+def _tag(live: ContainerRow | None) -> Tag | None:
+    return live.tag if live is not None else None
