@@ -17,7 +17,8 @@ from typing import Final
 
 from bench.rig.distance import far_away
 from bench.rig.fleet import FAR, NEAR, STATE, Seen
-from mtts.cli.lab_fleet import inventory_text, write_private
+from mtts.adapters.whole_file import write_private
+from mtts.cli.lab_fleet import inventory_text
 from mtts.lab.clone import clone
 from mtts.lab.fleet import Lab
 from mtts.lab.images import build_image

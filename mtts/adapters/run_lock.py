@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mtts.adapters.whole_file import write_private
 from mtts.core.errors import LockHeldError, StoreError
 from mtts.core.text import printable
 
@@ -24,12 +25,12 @@ def run_lock(file: Path, command: str) -> Iterator[None]:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire(blocking=False)
-        _write_private(holder, json.dumps({"pid": os.getpid(), "command": command}))
+        write_private(holder, json.dumps({"pid": os.getpid(), "command": command}))
     except Timeout:
         raise LockHeldError(
             f"another run writes to routers: {_holder(holder)}", hint="wait for its end, then run the command again"
         ) from None
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # filelock's word for a file system without locks is the latter
         lock.release()
         reason = getattr(error, "strerror", None) or "it cannot be locked"
         raise StoreError(
@@ -40,12 +41,6 @@ def run_lock(file: Path, command: str) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
-
-
-def _write_private(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)
 
 
 def _holder(file: Path) -> str:

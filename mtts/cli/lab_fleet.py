@@ -1,7 +1,6 @@
 """The running lab behind `mtts lab up`: its files, its inventory, its end."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ import typer
 
 from mtts.adapters.inventory.source_text import read_source
 from mtts.adapters.inventory.yaml_text import parse_yaml
+from mtts.adapters.whole_file import write_private
 from mtts.core.errors import UsageError
 from mtts.lab.control import ControlError, Order, Publication, give, publish, read_control_file, write_control_file
 from mtts.lab.fault_kinds import REGISTRY_KINDS, ROUTER_KINDS, kind_of
@@ -156,13 +156,6 @@ def inventory_text(lab: Lab, *, settle_s: float = 0.0) -> str:
     """The lab's inventory with a key of its tailnet, and waits that suit it."""
     text = lab.inventory_yaml().replace("{env: TS_AUTHKEY}", lab.tailnet.issue_key(reusable=True))
     return text.replace("  node:\n", f"{TIMING.format(settle_ms=settle_s * 1000)}  node:\n", 1)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read: it holds the lab's secrets."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 async def _until_interrupted() -> None:

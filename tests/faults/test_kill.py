@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mtts.cli.lab_fleet import inventory_text, write_private
+from mtts.adapters.whole_file import write_private
+from mtts.cli.lab_fleet import inventory_text
 from mtts.lab.fleet import Lab
 from mtts.lab.images import build_image
 from mtts.lab.journal import JournalEntry

@@ -6,8 +6,6 @@ old one's place in one step, with its mode and owner.
 """
 
 import copy
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +14,7 @@ from mtts.adapters.inventory.complaints import Complaint, KeyPath, refuse, shown
 from mtts.adapters.inventory.loader import read_inventory
 from mtts.adapters.inventory.source_text import read_source, unreadable
 from mtts.adapters.inventory.yaml_text import Document, parse_yaml
+from mtts.adapters.whole_file import replace_whole
 from mtts.core.errors import UsageError
 
 _KEY: Final = "fingerprint"
@@ -69,19 +68,6 @@ def _differs_only_there(before: Document, after: Document, router: str, fingerpr
 
 def _replace(target: Path, text: str) -> None:
     try:
-        status = target.stat()
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
-                os.fchmod(handle, status.st_mode)
-                if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(handle, status.st_uid, status.st_gid)
-                file.write(text)
-                file.flush()
-                os.fsync(handle)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink()
-            raise
+        replace_whole(target, text)
     except OSError as error:
         raise unreadable(f"{target}: cannot be written: {error.strerror}") from error

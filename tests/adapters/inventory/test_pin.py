@@ -155,7 +155,7 @@ def test_a_write_that_fails_leaves_the_file_and_no_other(tmp_path: Path, monkeyp
 
     text = HEAD + "routers: {r: {host: h}}\n"
     path = written(tmp_path, text)
-    monkeypatch.setattr("mtts.adapters.inventory.pin.os.fsync", full)
+    monkeypatch.setattr("mtts.adapters.whole_file.os.fsync", full)
     with pytest.raises(UsageError, match="cannot be written: No space left") as refused:
         pin_fingerprint(path, "r", PIN)
     assert refused.value.problem.code == "inventory-unreadable"
