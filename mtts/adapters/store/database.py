@@ -5,7 +5,7 @@ Invariant: nothing is written to a database that is damaged, foreign or newer th
 
 import logging
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,12 +41,10 @@ def open_database(place: Place) -> Engine:
         logging.getLogger(library).setLevel(logging.WARNING)  # statements are not what -v is for
     with translated(place):
         engine = _sqlite(place.directory) if place.url is None else _postgresql(place)
-    try:
-        with translated(place):
-            _bring_up_to_date(engine, place)
-    except BaseException:
-        engine.dispose()
-        raise
+    with ExitStack() as undoing, translated(place):
+        undoing.callback(engine.dispose)
+        _bring_up_to_date(engine, place)
+        undoing.pop_all()
     return engine
 
 
