@@ -21,7 +21,7 @@ from mtts.cli.options import Settings
 from mtts.core.events import Emit
 from mtts.core.inventory import Inventory, Router
 from mtts.core.outcome import NodeResult
-from mtts.engine.recording import RememberingRegistry
+from mtts.engine.remembering import RememberingRegistry
 from mtts.engine.services import Services
 from mtts.ports import Store
 

@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from mtts.core.errors import Problem, StoreError
-from mtts.core.image import Digest, ImageRef, Platform, Release, ReleaseDigests
 from mtts.core.inventory import Router
 from mtts.core.ledger import PastRun
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.engine.fleet import Drain
 from mtts.engine.sample import settled
 from mtts.engine.services import Services
-from mtts.ports import Clock, Registry, Store
+from mtts.ports import Store
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,31 +91,3 @@ class Recording:
         if result.problem is None:
             return result
         return replace(result, problem=replace(result.problem, message=self._redact(result.problem.message)))
-
-
-class RememberingRegistry:
-    """A registry whose releases the store remembers, each once per run."""
-
-    def __init__(self, registry: Registry, store: Store, clock: Clock) -> None:
-        self._registry = registry
-        self._store = store
-        self._clock = clock
-        self._remembered: set[tuple[str, Digest]] = set()
-
-    async def tag_digest(self, image: ImageRef) -> Digest | None:
-        return await self._registry.tag_digest(image)
-
-    async def digests(self, image: ImageRef, platform: Platform, *, fresh: bool = False) -> ReleaseDigests:
-        return await self._registry.digests(image, platform, fresh=fresh)
-
-    async def resolve(self, image: ImageRef, platform: Platform) -> Release:
-        """What the registry says; a store that does not take it is no reason to leave a router alone."""
-        release = await self._registry.resolve(image, platform)
-        key = (release.image.name, release.manifest_digest)
-        if key not in self._remembered:
-            self._remembered.add(key)
-            try:
-                await self._store.remember(release, seen_s=self._clock.now())
-            except StoreError as error:
-                _LOG.warning("a release is not remembered: %s", error.problem.message)
-        return release

@@ -16,7 +16,8 @@ from mtts.core.ledger import PastRun
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.engine.deploy import deploy_router
 from mtts.engine.fleet import Drain
-from mtts.engine.recording import Recording, RememberingRegistry
+from mtts.engine.recording import Recording
+from mtts.engine.remembering import RememberingRegistry
 from mtts.lab.fleet import Lab
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
