@@ -122,28 +122,27 @@ async def test_the_points_of_interruption_cover_a_whole_update(
     attempt.assert_serves()
 
 
+async def _cut_and_settle(attempt: Attempt, k: int, *, before: bool) -> None:
+    """An update whose link is cut at command `k`, and the next one."""
+    attempt.here.router.faults.cut_after(k, before=before)
+
+    _assert_settled(attempt, await attempt.here.update(attempt.store))
+
+    await _assert_converges(attempt)
+
+
 @pytest.mark.parametrize(("version", "k"), _points(LONGEST, 97, 11))
 async def test_a_link_cut_before_a_command_took_effect_is_made_good(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
-    attempt = await _begin(deployment, store, version)
-    attempt.here.router.faults.cut_after(k, before=True)
-
-    _assert_settled(attempt, await attempt.here.update(store))
-
-    await _assert_converges(attempt)
+    await _cut_and_settle(await _begin(deployment, store, version), k, before=True)
 
 
 @pytest.mark.parametrize(("version", "k"), _points(LONGEST, 97, 60))
 async def test_a_link_cut_after_a_command_took_effect_is_made_good(
     deployment: MakeDeployment, store: Store, version: str, k: int
 ) -> None:
-    attempt = await _begin(deployment, store, version)
-    attempt.here.router.faults.cut_after(k)
-
-    _assert_settled(attempt, await attempt.here.update(store))
-
-    await _assert_converges(attempt)
+    await _cut_and_settle(await _begin(deployment, store, version), k, before=False)
 
 
 @pytest.mark.parametrize(("version", "k"), _points(WRITES, 6, 1))
