@@ -107,7 +107,7 @@ def test_an_expression_is_worth(expression: str, shown: str) -> None:
         (':put (1 > "0")', "cannot compare if integer number is more than string"),
         (":put (true < false)", "cannot compare if boolean is less than boolean"),
         (":put (-yes)", "cannot negate boolean"),
-        (':put ("x" ~ "(")', "bad regexp"),
+        (':put ("x" ~ "(")', "bad regexp: a bracket is not closed"),
         (':put ("x"->1)', "cannot take an element of string"),
         (":if (1) do={}", "conditional not boolean"),
         (":put [:pick abc x]", "invalid value for argument begin"),

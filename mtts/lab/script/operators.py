@@ -5,11 +5,12 @@ Nothing is converted on the way: text is no number, and comparing one with the o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 from mtts.lab.script.errors import ScriptError
+from mtts.lab.script.pattern import RegexpError
+from mtts.lab.script.regexp import read_regexp
 from mtts.lab.script.values import ARRAY_LIMIT, TEXT_LIMIT, Array, Empty, Time, Value, show, type_of, wrapped
 
 LONG_NAMES = {
@@ -172,9 +173,9 @@ def _matches(left: Value, right: Value) -> Value:
     if not isinstance(right, str):
         raise ScriptError(f"cannot match {_long_name(left)} with {_long_name(right)}")
     try:
-        return re.search(right, show(left)) is not None
-    except re.error:
-        raise ScriptError("bad regexp") from None
+        return read_regexp(right).is_in(show(left))
+    except RegexpError as error:
+        raise ScriptError(f"bad regexp: {error}") from None
 
 
 def _is_in(left: Value, right: Value) -> Value:
