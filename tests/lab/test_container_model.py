@@ -20,6 +20,7 @@ from mtts.lab.command import Command
 from mtts.lab.container import Container, Health, Phase
 from mtts.lab.device import BOOT_S, Build, Device
 from mtts.lab.menus.users import POLICIES
+from mtts.lab.process import Process
 from mtts.lab.pull import PulledImage, PullError
 from mtts.lab.quirks import Quirks
 from mtts.lab.reply import Reply, Trap
@@ -80,6 +81,10 @@ class Engine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.given: list[int] = []
         self.identities: dict[str, str] = {}
+        self.lives: dict[Process, tuple[str, ...]] = {}
+        """Every process that is alive, with the interfaces that its container named when it began."""
+        self.alive: set[int] = set()
+        """The containers that had a process after the last step, which a stop ends and nothing else takes away."""
         self.device: Device | None = None
 
     def teardown(self) -> None:
@@ -188,6 +193,46 @@ class Engine(RuleBasedStateMachine):
     def set(self, ref: str, change: tuple[str, str]) -> None:
         self._say("/container/set", **{"numbers": ref, change[0]: change[1]})
 
+    # what takes many single commands in the right order, and so would hardly ever happen
+
+    @rule(veth=st.sampled_from(VETHS), moves=st.booleans())
+    def hand_over(self, veth: str, moves: bool) -> None:
+        """Somebody stops what runs and starts what waits on its interface, without waiting in between."""
+        for one in self.containers:
+            if one.phase is Phase.STOPPED:
+                self._say("/container/set", numbers=one.item.ref, interface=veth)
+        ready = [one.item.ref for one in self.containers if one.phase is Phase.STOPPED]
+        running = [one.item.ref for one in self.containers if one.phase is Phase.RUNNING and veth in one.held]
+        for ref in running:
+            self.command(ref, "stop")
+            if moves:
+                self._say("/container/set", numbers=ref, interface=next(name for name in VETHS if name != veth))
+        for ref in ready:
+            self.command(ref, "start")
+        self.nobody_shares_a_veth()
+        self.pass_time(0.6)
+
+    @rule(name=st.sampled_from(NAMES), veth=st.sampled_from(VETHS), behind=st.booleans())
+    def replace(self, name: str, veth: str, behind: bool) -> None:
+        """Somebody removes the oldest or the newest container and puts another one in its place."""
+        if not self.containers:
+            return
+        ref = self.containers[-1 if behind else 0].item.ref
+        self.command(ref, "stop")
+        self.pass_time(12.0)
+        self.command(ref, "remove")
+        self.pass_time(3.0)
+        self.numbers_are_never_given_twice()
+        self.add(name, veth, on_ram=False, boots="yes", more={})
+
+    @rule(ref=REFS)
+    def renew(self, ref: str) -> None:
+        """Somebody has the image pulled again where there is an identity already, and starts it."""
+        self.newer_command(ref, "repull")
+        self.pass_time(12.0)
+        self.identity_lives_in_the_state_directory()
+        self.command(ref, "start")
+
     # the world around
 
     @rule(seconds=st.sampled_from((0.05, 0.3, 1.0, 3.0, 12.0, 60.0)))
@@ -244,11 +289,20 @@ class Engine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_shares_a_veth(self) -> None:
-        running = [one for one in self.containers if one.process is not None]
-        held = [veth for one in running for veth in one.held]
+        """From its start to its very end a process has its interfaces for itself; the lab's own notes are not asked."""
+        processes = {one.process: one for one in self.containers if one.process is not None}
+        for one in self.containers:
+            assert one.phase is not Phase.RUNNING or one.process is not None
+            assert one.phase is not Phase.STOPPING or one.process is not None or one.item.id not in self.alive
+        self.alive = {one.item.id for one in processes.values() if one.phase in {Phase.RUNNING, Phase.STOPPING}}
+        named = {process: tuple(one.item.values["interface"].split(",")) for process, one in processes.items()}
+        self.lives = {process: self.lives.get(process, veths) for process, veths in named.items()}
+        held = [veth for veths in self.lives.values() for veth in veths]
         assert len(held) == len(set(held))
-        assert all(one.phase in {Phase.RUNNING, Phase.STOPPING} for one in running)
-        assert self.router.is_up or not running
+        assert all(one.phase in {Phase.RUNNING, Phase.STOPPING} for one in processes.values())
+        assert self.router.is_up or not processes
+        running = {row["name"] for row in self.router.table("/interface/veth").views() if row["running"] == "true"}
+        assert set(held) <= running
 
     @invariant()
     def numbers_are_never_given_twice(self) -> None:
@@ -269,6 +323,7 @@ class Engine(RuleBasedStateMachine):
                 continue
             state = f"{self.router.engine.mounts_of(one)['/var/lib/tailscale'].strip('/')}/{STATE_FILE}"
             assert self.identities.setdefault(state, process.node.id) == process.node.id
+        assert len(set(self.identities.values())) == len(self.identities)
         for state in self.identities:
             assert state in files
 
