@@ -88,9 +88,11 @@ class Engine(RuleBasedStateMachine):
         self.device: Device | None = None
 
     def teardown(self) -> None:
-        if self.device is not None:
-            self._finish()
-        self.loop.close()
+        try:
+            if self.device is not None:
+                self._finish()
+        finally:
+            self.loop.close()
 
     def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -212,12 +214,12 @@ class Engine(RuleBasedStateMachine):
         self.nobody_shares_a_veth()
         self.pass_time(0.6)
 
-    @rule(name=st.sampled_from(NAMES), veth=st.sampled_from(VETHS), behind=st.booleans())
-    def replace(self, name: str, veth: str, behind: bool) -> None:
+    @rule(name=st.sampled_from(NAMES), veth=st.sampled_from(VETHS), newest=st.booleans())
+    def replace(self, name: str, veth: str, newest: bool) -> None:
         """Somebody removes the oldest or the newest container and puts another one in its place."""
-        if not self.containers:
+        ref = self._outer(newest)
+        if ref is None:
             return
-        ref = self.containers[-1 if behind else 0].item.ref
         self.command(ref, "stop")
         self.pass_time(12.0)
         self.command(ref, "remove")
@@ -225,13 +227,22 @@ class Engine(RuleBasedStateMachine):
         self.numbers_are_never_given_twice()
         self.add(name, veth, on_ram=False, boots="yes", more={})
 
-    @rule(ref=REFS)
-    def renew(self, ref: str) -> None:
-        """Somebody has the image pulled again where there is an identity already, and starts it."""
+    @rule(newest=st.booleans())
+    def renew(self, newest: bool) -> None:
+        """Somebody has an image pulled again where there is an identity already, and starts it."""
+        ref = self._outer(newest)
+        if ref is None:
+            return
+        if not self.router.has("auto-repull"):
+            self.command(ref, "stop")
+            self.pass_time(12.0)
         self.newer_command(ref, "repull")
         self.pass_time(12.0)
         self.identity_lives_in_the_state_directory()
         self.command(ref, "start")
+
+    def _outer(self, newest: bool) -> str | None:
+        return self.containers[-1 if newest else 0].item.ref if self.containers else None
 
     # the world around
 
