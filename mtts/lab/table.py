@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtts.lab import hints, values
+from mtts.lab import forms, hints, values
 from mtts.lab.call import Call, Handler, Menu, list_rows
 from mtts.lab.command import SPECIAL_SELECTORS
 from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, invalid_value, no_match, no_such_item
@@ -34,8 +34,6 @@ class TableSpec:
     kept: tuple[str, ...] = ()
     """Properties that have a value of their own when none is given, and never lose it."""
     booleans: frozenset[str] = frozenset({"disabled"})
-    durations: frozenset[str] = frozenset()
-    enums: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unique: tuple[str, ...] = ()
     unique_text: str = "already have such item"
     interface_properties: tuple[str, ...] = ()
@@ -168,12 +166,7 @@ class Table(Menu):
             return hints.stored(name, value, hint)
         if name in self.spec.booleans:
             return values.boolean(name, value)
-        if name in self.spec.durations:
-            return values.duration(values.duration_s(name, value))
-        allowed = self.spec.enums.get(name)
-        if allowed is not None and value not in allowed:
-            raise no_match(name)
-        return value
+        return forms.stored(self.path, name, value)
 
     # the commands
 
@@ -301,7 +294,9 @@ class Singleton(Menu):
         hint = self.device.schema.hint(self.path, name)
         if hint is not None:
             return hints.stored(name, value, hint)
-        return values.boolean(name, value) if name in self._booleans else value
+        if name in self._booleans:
+            return values.boolean(name, value)
+        return forms.stored(self.path, name, value)
 
     def _print(self, call: Call) -> Reply:
         return list_rows([self.view()], call.command)

@@ -30,8 +30,6 @@ BOOLEANS = frozenset(
         *("check-certificate", "default-dns"),
     }
 )
-DURATIONS = frozenset({"stop-time", "restart-interval", "auto-restart-interval"})
-SIZES = frozenset({"memory-high", "memory-max", "swap-max", "shm-size"})
 SINCE_FLAGS_DEFAULTS = {"memory-high": "unlimited", "check-certificate": "true"}
 TMPFS_SYNTAX = {
     "colon": re.compile(r"/[^:,@]+(:\d+[kKMG]?(:[0-7]{3,4})?)?"),
@@ -39,7 +37,6 @@ TMPFS_SYNTAX = {
 }
 LEAST_MEMORY_BYTES = 1024 * 1024
 HIGHEST_SIGNAL = 64
-COUNTS = {"restart-max-count": 4_294_967_295, "healthcheck-retries": 4_294_967_295}
 SIGNAL_NAMES = {"1": "1-SIGHUP", "2": "2-SIGINT", "9": "9-SIGKILL", "15": "15-SIGTERM"}
 SHELL_TIME_CATEGORY = Category.TTY
 
@@ -62,8 +59,6 @@ class ContainerTable(Table):
                 defaults=defaults,
                 kept=("root-dir", "remote-image"),
                 booleans=BOOLEANS,
-                durations=DURATIONS,
-                enums={"restart-policy": frozenset({"no", "on-failure", "always"})},
             ),
         )
         del self.verbs["enable"], self.verbs["disable"], self.verbs["move"]
@@ -85,10 +80,6 @@ class ContainerTable(Table):
         """Values as a router stores them, references checked."""
         if name in UNMODELLED and value:
             raise Trap(f"{name} is not modelled in the lab", Category.GENERAL)
-        if name in SIZES:
-            return self._size(name, value)
-        if name in COUNTS and value:
-            return str(values.whole(name, value, 0, COUNTS[name]))
         if name == "stop-signal" and value:
             number = str(_signal_number(name, value))
             return SIGNAL_NAMES.get(number, number)
@@ -100,7 +91,10 @@ class ContainerTable(Table):
             self._check_tmpfs(value)
         if name in {"mounts", "mountlists", "envlist", "envlists"}:
             self._check_lists(name, value)
-        return super().normal(name, value)
+        stored = super().normal(name, value)
+        if name == "memory-max" and stored.isdecimal() and int(stored) < LEAST_MEMORY_BYTES:
+            raise invalid_value(name)
+        return stored
 
     def before_add(self, new: dict[str, str]) -> None:
         """Refuse what cannot become a container."""
@@ -174,14 +168,6 @@ class ContainerTable(Table):
             roots.append(values.path_key(new["root-dir"]))
         if directory and any(f"{directory}/".startswith(f"{root}/") for root in roots):
             raise invalid_value("layer-dir")
-
-    def _size(self, name: str, value: str) -> str:
-        if value == "unlimited" or not value:
-            return value
-        size_bytes = values.size_bytes(name, value)
-        if name == "memory-max" and size_bytes < LEAST_MEMORY_BYTES:
-            raise invalid_value(name)
-        return str(size_bytes)
 
     def _check_interfaces(self, value: str) -> None:
         veths = {item.values["name"] for item in self.device.menu_of(Table, "/interface/veth").items.values()}
@@ -274,12 +260,6 @@ class ContainerConfig(Singleton):
         """The password stays in the router."""
         return {name: value for name, value in self.values.items() if name != "password"}
 
-    def before_set(self, changes: dict[str, str]) -> None:
-        """Sizes are stored in bytes."""
-        for name in {"memory-high", "memory-max", "swap-max", "ram-high"} & set(changes):
-            if changes[name] != "unlimited":
-                changes[name] = str(values.size_bytes(name, changes[name]))
-
 
 class EnvTable(Table):
     """`/container/envs`"""
@@ -318,7 +298,6 @@ class MountTable(Table):
             defaults=defaults,
             required=(column, "src", "dst"),
             booleans=frozenset({"disabled", "read-only"}),
-            enums={"mode": frozenset({"rw", "ro", "rw,noexec", "ro,noexec"})},
             unique=(column, "dst") if self._by_list else ("name",),
             unique_text="same dst already exists" if self._by_list else "mount with the same name already exists",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtts.lab import values
 from mtts.lab.reply import failure
 from mtts.lab.storage import Volume
 from mtts.lab.table import Item, Singleton, Table, TableSpec
@@ -19,7 +18,6 @@ SETTINGS = {
     "auto-smb-user": "guest",
     "default-mount-point-template": "[slot]",
 }
-TYPES = frozenset({"file", "hardware", "partition", "smb", "sshfs", "tmpfs"})
 
 
 class DiskTable(Table):
@@ -32,7 +30,6 @@ class DiskTable(Table):
                 "/disk",
                 defaults={"disabled": "false"},
                 required=("type",),
-                enums={"type": TYPES},
                 unique=("slot",),
                 unique_text="slot already in use",
             ),
@@ -43,10 +40,6 @@ class DiskTable(Table):
     def name_of(self, item: Item) -> str | None:
         """Disks are called by their slot."""
         return item.values.get("slot")
-
-    def normal(self, name: str, value: str) -> str:
-        """Sizes are stored in bytes."""
-        return str(values.size_bytes(name, value)) if name == "tmpfs-max-size" else super().normal(name, value)
 
     def before_add(self, new: dict[str, str]) -> None:
         """Only tmpfs disks can be made here."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mtts.lab import values
-from mtts.lab.reply import Trap, failure, no_match
+from mtts.lab.reply import failure, no_match
 from mtts.lab.table import Item, Table, TableSpec
 
 if TYPE_CHECKING:
@@ -133,7 +132,6 @@ class BridgeTable(InterfaceTable):
                 defaults={"actual-mtu": "1500", "running": "true", "dynamic": "false", "disabled": "false"},
                 settings=BRIDGE_SETTINGS,
                 booleans=frozenset({"disabled", *_switches(BRIDGE_SETTINGS), "multicast-querier"}),
-                enums={"protocol-mode": frozenset({"mstp", "none", "rstp", "stp"})},
             ),
         )
 
@@ -152,14 +150,6 @@ class VethTable(InterfaceTable):
                 booleans=frozenset({"disabled", "dhcp"}),
             ),
         )
-
-    def normal(self, name: str, value: str) -> str:
-        """Addresses must be addresses."""
-        if name == "address" and value:
-            return ",".join(values.interface_address(name, part) for part in value.split(","))
-        if name in {"gateway", "gateway6"} and value and not values.is_address(value):
-            raise Trap(f"invalid value for argument {name}")
-        return super().normal(name, value)
 
     def before_remove(self, item: Item) -> None:
         """A veth that a container refers to stays."""

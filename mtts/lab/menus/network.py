@@ -6,12 +6,12 @@ No packet is forwarded: a route is `active` when it would be so by the tables al
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 from typing import TYPE_CHECKING
 
 from mtts.lab import values
 from mtts.lab.call import Call
-from mtts.lab.reply import DONE, Reply, Row, Trap, no_match
+from mtts.lab.reply import DONE, Reply, Row, invalid_value, no_match
 from mtts.lab.table import Item, Singleton, Table, TableSpec
 
 if TYPE_CHECKING:
@@ -27,16 +27,9 @@ FIREWALL_DEFAULTS = {
     "invalid": "false",
     "disabled": "false",
 }
-ACTIONS = frozenset(
-    {"accept", "add-dst-to-address-list", "add-src-to-address-list", "jump", "log", "passthrough", "return"}
-)
-NAT_ACTIONS = frozenset(
-    {"dst-nat", "endpoint-independent-nat", "masquerade", "netmap", "redirect", "same", "socksify", "src-nat"}
-)
 DYNAMIC_IDS = 0x80000000
 UPLINK_IDS = 0x30000000
 UPLINK_GATEWAY = "192.0.2.1"
-SERVICE_LIMITS = {"port": (1, 65_535), "max-sessions": (1, 1000)}
 DNS_STATIC = TableSpec(
     "/ip/dns/static",
     defaults={"ttl": "1d", "disabled": "false", "dynamic": "false"},
@@ -44,15 +37,12 @@ DNS_STATIC = TableSpec(
     unique=("name", "regexp", "type", "address", "cname", "forward-to", "text", "ns", "mx-exchange", "srv-target"),
     unique_text="entry already exists",
     booleans=frozenset({"disabled", "match-subdomain"}),
-    durations=frozenset({"ttl"}),
-    enums={"type": frozenset({"A", "AAAA", "CNAME", "FWD", "MX", "NS", "NXDOMAIN", "SRV", "TXT"})},
 )
 FILTER = TableSpec(
     "/ip/firewall/filter",
     defaults=FIREWALL_DEFAULTS,
     required=("chain",),
     booleans=frozenset({"disabled", "log"}),
-    enums={"action": ACTIONS | {"fasttrack-connection", "drop", "reject", "tarpit"}},
     interface_properties=("in-interface", "out-interface"),
 )
 NAT = TableSpec(
@@ -60,7 +50,6 @@ NAT = TableSpec(
     defaults=FIREWALL_DEFAULTS,
     required=("chain",),
     booleans=frozenset({"disabled", "log"}),
-    enums={"action": ACTIONS | NAT_ACTIONS},
     interface_properties=("in-interface", "out-interface"),
 )
 
@@ -103,10 +92,6 @@ class AddressTable(Table):
                 interface_properties=("interface",),
             ),
         )
-
-    def normal(self, name: str, value: str) -> str:
-        """Addresses must be addresses."""
-        return values.interface_address(name, value) if name == "address" else super().normal(name, value)
 
     def before_add(self, new: dict[str, str]) -> None:
         """The network follows from the address."""
@@ -165,12 +150,13 @@ class RouteTable(Table):
         )
 
     def normal(self, name: str, value: str) -> str:
-        """Destinations are networks."""
-        if name == "dst-address":
-            try:
-                return str(ip_network(value))
-            except ValueError:
-                raise Trap("invalid value for argument dst-address") from None
+        """Gateways are addresses, on an interface or in a table where that is said, or interfaces."""
+        if name == "gateway":
+            for gateway in value.split(",") if value else ():
+                target, _, interface = gateway.partition("@")[0].partition("%")
+                known = values.is_address(target) or self.device.has_interface(target)
+                if not known or (interface and not self.device.has_interface(interface)):
+                    raise invalid_value(name)
         return super().normal(name, value)
 
     def views(self) -> Iterator[Row]:
@@ -280,11 +266,3 @@ class ServiceTable(Table):
         super().__init__(device, TableSpec("/ip/service", defaults=defaults, settings={"max-sessions": "20"}))
         for name, port in SERVICE_PORTS.items():
             self.insert({"name": name, "port": str(port), "proto": "tcp"})
-
-    def normal(self, name: str, value: str) -> str:
-        """Ports and numbers of sessions have limits, addresses are networks."""
-        if name == "address":
-            return values.networks(name, value)
-        if name in SERVICE_LIMITS:
-            return str(values.whole(name, value, *SERVICE_LIMITS[name]))
-        return super().normal(name, value)

@@ -44,7 +44,6 @@ class SchedulerTable(OwnedTable):
                 "disabled": "false",
                 DEFAULT_START: "false",
             },
-            durations=frozenset({"interval"}),
             unique=("name",),
             unique_text="item with such name already exists",
             hidden=frozenset({DEFAULT_START}),

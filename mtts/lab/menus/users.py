@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtts.lab import values
 from mtts.lab.call import Call
+from mtts.lab.forms import USER_POLICIES
 from mtts.lab.listing import Listing
 from mtts.lab.reply import DONE, Reply, no_match
 from mtts.lab.table import Table, TableSpec
@@ -13,10 +13,7 @@ from mtts.lab.table import Table, TableSpec
 if TYPE_CHECKING:
     from mtts.lab.device import Device
 
-POLICIES = (
-    *("local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web"),
-    *("sniff", "sensitive", "api", "romon", "rest-api"),
-)
+POLICIES = USER_POLICIES
 LEAST = frozenset({"api", "read", "write", "test"})
 GROUPS = {
     "full": frozenset(POLICIES),
@@ -39,13 +36,11 @@ class UserTable(Table):
         return DONE
 
     def normal(self, name: str, value: str) -> str:
-        """The group must exist; addresses are networks."""
+        """The group must exist."""
         if name == "group":
             groups = self.device.menu_of(Table, "/user/group").items.values()
             if all(item.values["name"] != value for item in groups):
                 raise no_match("group")
-        if name == "address":
-            return values.networks(name, value)
         return super().normal(name, value)
 
 
