@@ -28,11 +28,13 @@ class Console(Menu):
 
     def _execute(self, call: Call) -> Answer:
         args = call.command.args
+        if "script" not in args:
+            raise Trap("missing value(s) of argument(s) script", Category.ARGUMENT)
         if "file" in args:
             raise Trap("execute to a file is not modelled in the lab", Category.GENERAL)
         scripts = self.device.scripts
         try:
-            job = scripts.start(args.get("script", ""), call.caller, parent=call.job)
+            job = scripts.start(args["script"], call.caller, parent=call.job, is_heard="as-string" in args)
         except ScriptSyntaxError as error:
             scripts.log_error(f"script error: {error}")
             return Reply(ret=str(error) if "as-string" in args else scripts.spent_number())

@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Mapping
 from mtts.lab.reply import Reply
 from mtts.lab.script.errors import ScriptError
 from mtts.lab.script.functions import FUNCTIONS, number, time_of
-from mtts.lab.script.machine import Control, Exit, Machine, Return, Scope, Steps, Wait
+from mtts.lab.script.machine import CHARACTERS_PER_COMMAND, Control, Exit, Machine, Return, Scope, Steps, Wait
 from mtts.lab.script.nodes import Builtin
-from mtts.lab.script.operators import truth
+from mtts.lab.script.operators import effort, truth
 from mtts.lab.script.parser import parse
 from mtts.lab.script.values import SECOND, Array, Code, Empty, Time, Value, array_of, show
 
@@ -59,10 +59,8 @@ def _global(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     value = yield from _assigned(machine, node, scope)
     for name in node.names:
         scope.global_names.add(name)
-        if "value" in node.values or "do" in node.blocks:
-            machine.around.globals[name] = value
-        else:
-            machine.around.globals.setdefault(name, value)
+        if "value" in node.values or "do" in node.blocks or name not in machine.around.globals:
+            machine.around.keep(name, value)
     return Empty.NOTHING
 
 
@@ -184,6 +182,7 @@ def _exit(machine: Machine, _node: Builtin, _scope: Scope) -> Steps:
 
 def _put(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     message = yield from machine.evaluate(node.values["message"], scope)
+    machine.charge(effort(message))
     machine.around.put(show(message))
     return Empty.NOTHING
 
@@ -203,6 +202,7 @@ def _time(machine: Machine, node: Builtin, scope: Scope) -> Steps:
 
 def _parse(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     source = yield from machine.evaluate(node.values["value"], scope)
+    machine.charge(len(show(source)) // CHARACTERS_PER_COMMAND)
     block = parse(show(source), machine.around.words)
     return Code(block, block.source)
 
@@ -226,6 +226,7 @@ def _at_once(make: Callable[[Machine], Value]) -> Control:
 def _function(name: str) -> Control:
     def control(machine: Machine, node: Builtin, scope: Scope) -> Steps:
         values = yield from _values(machine, node, scope)
+        machine.charge(sum(map(effort, values.values())))
         return FUNCTIONS[name](values)
 
     return control

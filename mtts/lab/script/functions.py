@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -27,6 +28,7 @@ from mtts.lab.script.values import (
     read_time,
     read_word,
     show,
+    span,
     type_of,
     wrapped,
 )
@@ -34,7 +36,9 @@ from mtts.lab.script.values import (
 Values = Mapping[str, Value]
 KEEP_STRINGS = "json.no-string-conversion"
 """The one option of `:serialize` and `:deserialize` that the lab knows."""
-JSON_NESTING = 40
+JSON_NESTING = 30
+_UNPAIRED = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters; what stands for bytes that are no text is none."""
 
 
 def number(values: Values, name: str, default: int | None = None) -> int:
@@ -53,10 +57,10 @@ def time_of(value: Value) -> Time | None:
         case bool():
             return None
         case int():
-            return Time(value * SECOND)
+            return span(value * SECOND)
         case str():
             seconds = read_number(value)
-            return read_time(value) if seconds is None else Time(seconds * SECOND)
+            return read_time(value) if seconds is None else span(seconds * SECOND)
         case _:
             return None
 
@@ -198,17 +202,25 @@ def _deserialize(values: Values) -> Value:
                 return f"{found:f}"
             case str():
                 as_number = None if keep else read_number(found)
-                return found if as_number is None else as_number
+                return _whole(found) if as_number is None else as_number
             case list():
                 return array_of(typed(element, depth + 1) for element in found)
             case _:
-                return map_of((key, typed(element, depth + 1)) for key, element in found.items())
+                return map_of((_whole(key), typed(element, depth + 1)) for key, element in found.items())
 
     try:
-        document = json.loads(show(values["value"]))
+        document = json.loads(show(values["value"]), parse_constant=_not_json)
     except (ValueError, RecursionError):
         raise ScriptError("failed to parse json") from None
     return typed(document, 0)
+
+
+def _whole(text: str) -> str:
+    return _UNPAIRED.sub("\ufffd", text)
+
+
+def _not_json(constant: str) -> Value:
+    raise ValueError(constant)
 
 
 def _bytes(text: str) -> bytes:

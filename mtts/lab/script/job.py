@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from mtts.lab.call import Answer, Call, Caller
 from mtts.lab.clock import Timer
 from mtts.lab.journal import JournalEntry, is_write, mask
-from mtts.lab.reply import Reply, Row, Trap
+from mtts.lab.reply import Reply, Row, Trap, failure
 from mtts.lab.script.console import api_command
 from mtts.lab.script.control import CONTROLS
 from mtts.lab.script.errors import ScriptError
 from mtts.lab.script.machine import Delay, Machine, Steps, Wait
 from mtts.lab.script.nodes import Block, MenuCommand
 from mtts.lab.script.parser import parse
-from mtts.lab.script.values import Empty, Value
+from mtts.lab.script.values import TEXT_LIMIT, Empty, Value, size_of
 from mtts.lab.script.vocabulary import Words
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 CHILD_START_S = 0.01
 """How long a script that a script starts takes to begin, so that a chain of them cannot stop time."""
+JOB_LIMIT = 500
+"""Most scripts that run on one router at once."""
+OUTPUT_LIMIT, GLOBALS_LIMIT = 4 * TEXT_LIMIT, 64 * TEXT_LIMIT
+"""Most that a script may print to whoever waits for it, and most that a router's global variables may hold."""
 LINK_CUT = "link cut"
 """With these words a session cancels what it waits for when its client is gone."""
 
@@ -40,7 +44,9 @@ class _KilledError(Exception):
 class Job:
     """One run of a script."""
 
-    def __init__(self, scripts: Scripts, number: int, block: Block, caller: Caller, *, name: str, origin: str) -> None:
+    def __init__(
+        self, scripts: Scripts, number: int, block: Block, caller: Caller, *, name: str, origin: str, is_heard: bool
+    ) -> None:
         self.number = number
         self.name = name
         self.origin = origin
@@ -53,7 +59,9 @@ class Job:
         self.words = scripts.words
         self.globals = scripts.globals
         self._device = scripts.device
-        self._printer: Callable[[str], None] = self.output.append
+        self._scripts = scripts
+        self._printed = 0
+        self._printer: Callable[[str], None] = self._collect if is_heard else _ignore
         self._steps: Steps = Machine(self, CONTROLS).run(block)
         self._random = random.Random(number)
         self._is_stepping = False
@@ -74,8 +82,18 @@ class Job:
     # what the script finds around it
 
     def put(self, text: str) -> None:
-        """Print a line."""
+        """Print a line; ScriptError when that is more than can be handed over."""
         self._printer(text)
+
+    def _collect(self, text: str) -> None:
+        self._printed += len(text) + 1
+        if self._printed > OUTPUT_LIMIT:
+            raise ScriptError("out of memory: the output is too long")
+        self.output.append(text)
+
+    def keep(self, name: str, value: Value) -> None:
+        """Give a global variable a value; ScriptError when there is no room for it."""
+        self._scripts.keep(name, value)
 
     def print_to(self, other: Job) -> None:
         """Print where another job prints."""
@@ -167,6 +185,9 @@ class Job:
         except ScriptError as error:
             self.error = str(error)
             self._finish()
+        except RecursionError:
+            self.error = "nested too deeply"
+            self._finish()
         except _KilledError:
             pass
         finally:
@@ -179,9 +200,13 @@ class Job:
             self._timer = self._device.later(wait.seconds, lambda: self._go_on(lambda: next(self._steps)))
         elif isinstance(wait, JobReply):
             job_reply = wait
-            job_reply.job.when_ended(lambda: self._answered(job_reply.outcome))
+            job_reply.job.when_ended(lambda: self._answer_soon(job_reply.outcome))
         elif not isinstance(wait, Reply):
             self._task = asyncio.ensure_future(self._await(wait))
+
+    def _answer_soon(self, outcome: Callable[[], Reply]) -> None:
+        # not at once: scripts that wait for one another may be many
+        self._timer = self._device.later(0, lambda: self._answered(outcome))
 
     async def _await(self, answer: Awaitable[Reply] | AsyncIterator[Row]) -> None:
         try:
@@ -221,6 +246,10 @@ class Job:
         self._listeners.clear()
 
 
+def _ignore(_text: str) -> None:
+    """Nobody hears it."""
+
+
 def _refuse(trap: Trap) -> Reply:
     raise trap
 
@@ -254,15 +283,28 @@ class Scripts:
         self.words = Words(device)
         self.jobs: dict[int, Job] = {}
         self.globals: dict[str, Value] = {}
+        self._held = 0
         self._last = 0
 
     def start(
-        self, source: str, caller: Caller, *, name: str = "", origin: str = "command", parent: Job | None = None
+        self,
+        source: str,
+        caller: Caller,
+        *,
+        name: str = "",
+        origin: str = "command",
+        parent: Job | None = None,
+        is_heard: bool = False,
     ) -> Job:
-        """Begin a script, a moment later when a script asks for it; ScriptSyntaxError when it cannot be read."""
+        """Begin a script, a moment later when a script asks for it; what it prints is kept if somebody hears it.
+
+        ScriptSyntaxError when it cannot be read, Trap when too many run already.
+        """
+        if len(self.jobs) >= JOB_LIMIT:
+            raise failure("too many scripts are running")
         block = parse(source, self.words)
         self._last += 1
-        job = self.jobs[self._last] = Job(self, self._last, block, caller, name=name, origin=origin)
+        job = self.jobs[self._last] = Job(self, self._last, block, caller, name=name, origin=origin, is_heard=is_heard)
         if parent is None:
             job.start()
         else:
@@ -292,9 +334,21 @@ class Scripts:
             return outcome()
         return JobReply(job, outcome, ends_with_link=self.device.quirks.cut_ends_foreground_script)
 
+    def keep(self, name: str, value: Value) -> None:
+        """Give a global variable a value that outlives the run; ScriptError when there is no room for it."""
+        before = self._room(name, self.globals[name]) if name in self.globals else 0
+        held = self._held - before + self._room(name, value)
+        if held > GLOBALS_LIMIT:
+            raise ScriptError("out of memory: too much in global variables")
+        self.globals[name], self._held = value, held
+
+    def _room(self, name: str, value: Value) -> int:
+        return len(name) + size_of(value)
+
     def lose_power(self) -> None:
         """Nothing runs any more and every variable is forgotten."""
         for job in list(self.jobs.values()):
             job.end("power lost")
         self.globals.clear()
+        self._held = 0
         self._last = 0

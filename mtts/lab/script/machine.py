@@ -33,11 +33,13 @@ from mtts.lab.script.nodes import (
     Unary,
     Variable,
 )
-from mtts.lab.script.operators import binary, bounded, truth, unary
+from mtts.lab.script.operators import binary, bounded, effort, effort_of, truth, unary
 from mtts.lab.script.values import Array, Code, Empty, Value, argument_text, show
 from mtts.lab.script.vocabulary import Words
 
 COMMANDS_PER_MOMENT = 2_000
+CHARACTERS_PER_COMMAND, ROWS_PER_COMMAND = 50, 5
+"""How much of an argument, which may be a script to be read, and how many rows cost as much time as a command."""
 FIRST_MOMENT_S, LONGEST_MOMENT_S = 1.0, 64.0
 """How long so many commands take; longer each time while a script never waits by itself."""
 DEPTH_LIMIT = 50
@@ -75,6 +77,9 @@ class Surroundings(Protocol):
 
     def put(self, text: str) -> None:
         """Print a line."""
+
+    def keep(self, name: str, value: Value) -> None:
+        """Give a global variable a value; ScriptError when there is no room for it."""
 
     def perform(self, command: MenuCommand, args: Mapping[str, str]) -> Answer:
         """Give a command to a menu; Trap when it is refused."""
@@ -154,6 +159,10 @@ class Machine:
                 value = yield from self._function_call(statement, scope)
                 return value
 
+    def charge(self, commands: int) -> None:
+        """Count work that is as much as so many commands."""
+        self._spent += commands
+
     def pace(self) -> Steps:
         """Count a command or a turn of a loop; so many of them take a moment."""
         self._spent += 1
@@ -192,12 +201,14 @@ class Machine:
             found = yield from self.evaluate(key, scope)
             keys.append(found)
         if keys:
-            value = _with_element(self.look_up(target.name, scope), keys, value)
+            whole = self.look_up(target.name, scope)
+            self.charge(effort(whole))
+            value = _with_element(whole, keys, value)
         owner = scope.owner(target.name)
         if owner is not None and target.name in owner.values:
             owner.values[target.name] = value
         else:
-            self.around.globals[target.name] = value
+            self.around.keep(target.name, value)
         return value
 
     # values
@@ -215,6 +226,7 @@ class Machine:
                 shown = []
                 for part in parts:
                     value = yield from self.evaluate(part, scope)
+                    self.charge(effort(value))
                     shown.append(show(value))
                 return bounded("".join(shown))
             case Unary(operator=operator, operand=operand):
@@ -247,6 +259,7 @@ class Machine:
         value = yield from self.evaluate(left, scope)
         for link in reversed(chain):
             right = yield from self.evaluate(link.right, scope)
+            self.charge(effort_of(link.operator, value, right))
             if link.operator in {"&&", "||"}:
                 value = binary(link.operator, self._condition(value), self._condition(right))
             elif self._row is not None and isinstance(link.left, Property):
@@ -305,6 +318,7 @@ class Machine:
             else:
                 value = yield from self.evaluate(node, scope)
                 args[name] = argument_text(value)
+        self.charge(sum(map(len, args.values())) // CHARACTERS_PER_COMMAND)
         try:
             answer = self.around.perform(command, args)
             reply = answer if isinstance(answer, Reply) else (yield answer)
@@ -315,6 +329,7 @@ class Machine:
         if not isinstance(answer, Reply):
             self._waited()
         rows = reply.rows
+        self.charge(len(rows) // ROWS_PER_COMMAND)
         if command.where is not None:
             rows = yield from self._narrowed(rows, command.where, scope)
         try:
@@ -330,6 +345,7 @@ class Machine:
     ) -> Generator[Wait, Reply | None, Sequence[Row]]:
         verdicts = []
         for row in rows:
+            yield from self.pace()
             fits = yield from self._fits(where, row, scope)
             verdicts.append(fits)
         return list(compress(rows, verdicts))

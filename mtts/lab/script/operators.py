@@ -11,8 +11,10 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from mtts.lab.script.errors import ScriptError
 from mtts.lab.script.pattern import RegexpError
 from mtts.lab.script.regexp import read_regexp
-from mtts.lab.script.values import ARRAY_LIMIT, TEXT_LIMIT, Array, Empty, Time, Value, show, type_of, wrapped
+from mtts.lab.script.values import TEXT_LIMIT, Array, Empty, Time, Value, show, span, type_of, wrapped
 
+STEPS_PER_COMMAND, SIZE_PER_COMMAND, TEXT_PER_COMMAND = 100, 1_000, 50_000
+"""How many steps of a search, how much of an array and how many characters cost as much time as a plain command."""
 LONG_NAMES = {
     "num": "integer number",
     "str": "string",
@@ -37,6 +39,20 @@ def unary(operator: str, value: Value) -> Value:
 def binary(operator: str, left: Value, right: Value) -> Value:
     """The value of `left operator right`; ScriptError where the two do not go together."""
     return OPERATIONS[operator](left, right)
+
+
+def effort(value: Value) -> int:
+    """How many plain commands looking at a value is as much work as."""
+    if isinstance(value, Array):
+        return value.size // SIZE_PER_COMMAND
+    return len(value) // TEXT_PER_COMMAND if isinstance(value, str) else 0
+
+
+def effort_of(operator: str, left: Value, right: Value) -> int:
+    """How many plain commands an operation is as much work as."""
+    if operator == "~" and isinstance(right, str):
+        return len(show(left)) * len(right) // STEPS_PER_COMMAND
+    return effort(left) + effort(right)
 
 
 def truth(value: Value) -> bool:
@@ -74,7 +90,7 @@ def _long_name(value: Value) -> str:
 def _add(left: Value, right: Value) -> Value:
     match left, right:
         case Time(a), Time(b):
-            return Time(a + b)
+            return span(a + b)
         case int(), int() if _is_number(left) and _is_number(right):
             return wrapped(left + right)
         case ((IPv4Address() | IPv6Address()), int()) if _is_number(right) and not _is_prefix(left):
@@ -86,7 +102,7 @@ def _add(left: Value, right: Value) -> Value:
 def _subtract(left: Value, right: Value) -> Value:
     match left, right:
         case Time(a), Time(b):
-            return Time(a - b)
+            return span(a - b)
         case int(), int() if _is_number(left) and _is_number(right):
             return wrapped(left - right)
         case ((IPv4Address() | IPv6Address()), int()) if _is_number(right) and not _is_prefix(left):
@@ -109,9 +125,9 @@ def _is_prefix(value: Value) -> bool:
 def _multiply(left: Value, right: Value) -> Value:
     match left, right:
         case Time(micros), int() if _is_number(right):
-            return Time(micros * right)
+            return span(micros * right)
         case int(), Time(micros) if _is_number(left):
-            return Time(micros * left)
+            return span(micros * left)
         case int(), int() if _is_number(left) and _is_number(right):
             return wrapped(left * right)
         case _:
@@ -148,8 +164,6 @@ def _joined(left: Value, right: Value) -> Value:
 
 def _listed(left: Value, right: Value) -> Value:
     first, second = (one if isinstance(one, Array) else Array((one,)) for one in (left, right))
-    if len(first) + len(second) > ARRAY_LIMIT:
-        raise ScriptError("out of memory: the array is too long")
     keyed = {**dict(first.keyed), **dict(second.keyed)}
     return Array((*first.listed, *second.listed), tuple(sorted(keyed.items(), key=lambda pair: pair[0])))
 

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 from typing import TYPE_CHECKING
+
+from mtts.lab.script.errors import ScriptError
 
 if TYPE_CHECKING:
     from mtts.lab.script.nodes import Block
 
 SECOND = 1_000_000
-TEXT_LIMIT = 1 << 20
+TEXT_LIMIT = 1 << 18
 """Longest text of the lab's scripts, so that a runaway one cannot eat the lab's memory."""
-ARRAY_LIMIT = 100_000
+ARRAY_LIMIT = 4 * TEXT_LIMIT
+"""Largest array, counted as its text would be: elements may be shared in memory, what shows them is not."""
+ARRAY_DEPTH = 40
+ELEMENT_SIZE = 32
+"""How much any value but text and arrays counts."""
+TIME_LIMIT = 1 << 62
+"""Longest span of time, in microseconds."""
 
 
 class Empty(Enum):
@@ -62,6 +70,21 @@ class Array:
 
     listed: tuple[Value, ...] = ()
     keyed: tuple[tuple[str, Value], ...] = ()
+    size: int = field(init=False, repr=False, compare=False)
+    depth: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size, deepest = sum(len(key) for key, _ in self.keyed), 0
+        for element in self.elements():
+            size += size_of(element)
+            if isinstance(element, Array):
+                deepest = max(deepest, element.depth)
+        if size > ARRAY_LIMIT:
+            raise ScriptError("out of memory: the array is too long")
+        if deepest >= ARRAY_DEPTH:
+            raise ScriptError("nested too deeply")
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "depth", deepest + 1)
 
     def __len__(self) -> int:
         return len(self.listed) + len(self.keyed)
@@ -126,6 +149,20 @@ def map_of(pairs: Iterable[tuple[str, Value]]) -> Array:
     return Array(keyed=tuple(sorted(dict(pairs).items(), key=lambda pair: pair[0])))
 
 
+def size_of(value: Value) -> int:
+    """How much of a router's memory a value is counted as."""
+    if isinstance(value, Array):
+        return ELEMENT_SIZE + value.size
+    return ELEMENT_SIZE + (len(value) if isinstance(value, str) else 0)
+
+
+def span(micros: int) -> Time:
+    """A span of time; ScriptError when it is longer than there are."""
+    if abs(micros) > TIME_LIMIT:
+        raise ScriptError("time interval out of range")
+    return Time(micros)
+
+
 def type_of(value: Value) -> str:
     """What `:typeof` says."""
     if isinstance(value, Empty):
@@ -160,11 +197,15 @@ def read_time(text: str) -> Time | None:
     if clock := _CLOCK.fullmatch(text):
         weeks, days, hours, minutes, seconds = (int(part or 0) for part in clock.groups()[:5])
         whole = ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds
-        return Time(whole * SECOND + int((clock[6] or "").ljust(6, "0")))
+        return _readable(whole * SECOND + int((clock[6] or "").ljust(6, "0")))
     units = _UNITS.fullmatch(text)
     if not text or units is None:
         return None
-    return Time(sum(int(part or 0) * unit for part, unit in zip(units.groups(), UNITS.values(), strict=True)))
+    return _readable(sum(int(part or 0) * unit for part, unit in zip(units.groups(), UNITS.values(), strict=True)))
+
+
+def _readable(micros: int) -> Time | None:
+    return Time(micros) if micros <= TIME_LIMIT else None
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | IPv4Interface | IPv6Interface | None:
