@@ -20,6 +20,14 @@ QUIET_TURNS = 50
 need a few from an answer to their next question; others (threads, processes) find that time has passed."""
 
 
+def moved(moment: datetime, seconds: float) -> datetime:
+    """A moment so much later, or earlier; the calendar's last or first one where there is none."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=moment.tzinfo) if seconds > 0 else datetime.min.replace(tzinfo=moment.tzinfo)
+
+
 class Timer:
     """One event to come; `cancel` makes it not happen."""
 
@@ -59,7 +67,12 @@ class SimClock:
     @property
     def wall(self) -> datetime:
         """What a clock on the wall shows: it follows simulated time by hand, real time when running."""
-        return self._epoch + timedelta(seconds=self.now / (self._speed or 1.0))
+        return moved(self._epoch, self.now / self.per_wall_second)
+
+    @property
+    def per_wall_second(self) -> float:
+        """Simulated seconds in a second of the clock on the wall."""
+        return self._speed or 1.0
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Have `callback` called `delay_s` simulated seconds from now; equal moments keep their order."""
@@ -169,6 +182,7 @@ class SimClock:
             while self._events and self._events[0][0] <= self.now:
                 _, _, timer = heapq.heappop(self._events)
                 self._happen_alone(timer)
+                await asyncio.sleep(0)  # clients are heard however much falls due
             pause = (self._events[0][0] - self.now) / speed if self._events else None
             try:
                 async with asyncio.timeout(pause):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from mtts.lab import menus
 from mtts.lab.boards import Board
 from mtts.lab.call import Answer, Call, Menu
-from mtts.lab.clock import SimClock, Timer
+from mtts.lab.clock import SimClock, Timer, moved
 from mtts.lab.dispatch import perform
 from mtts.lab.engine import Engine
 from mtts.lab.faults import Faults
@@ -183,7 +183,7 @@ class Device:
     @property
     def wall(self) -> datetime:
         """What the router's own clock says."""
-        return self.clock.wall + timedelta(seconds=self.clock_error_s)
+        return moved(self.clock.wall, self.clock_error_s)
 
     def _lose_time(self) -> None:
         """The power was gone: a board without a battery goes on from what it knows, until it has asked."""

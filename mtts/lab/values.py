@@ -10,6 +10,9 @@ from mtts.lab.reply import Category, Trap, invalid_value, no_match
 BOOLEANS = {"yes": "true", "true": "true", "no": "false", "false": "false"}
 _UNITS_MS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+DURATION_LIMIT_S = 2**32 - 1
+"""Longest time that a menu takes; the text that refuses more is the lab's own."""
+DURATION_LENGTH = 60
 _CLOCK = re.compile(r"(\d+):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?", re.ASCII)
 _SIZE = re.compile(r"(\d+)([kKMGT]?)(?:i?B)?")
 _FACTORS = {"": 1, "k": 1024, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -34,7 +37,14 @@ def whole(argument: str, value: str, low: int, high: int) -> int:
 
 
 def duration_s(argument: str, value: str) -> float:
-    """Seconds of `90`, `90s`, `1m30s`, `1s500ms`, `00:01:30` or `00:00:00.200`."""
+    """Seconds of `90`, `90s`, `1m30s`, `1s500ms`, `00:01:30` or `00:00:00.200`, up to `DURATION_LIMIT_S`."""
+    seconds = _seconds(argument, value) if len(value) <= DURATION_LENGTH else DURATION_LIMIT_S + 1
+    if seconds > DURATION_LIMIT_S:
+        raise Trap(f"value of {argument} is out of range (0s .. {duration(DURATION_LIMIT_S)})", Category.ARGUMENT)
+    return seconds
+
+
+def _seconds(argument: str, value: str) -> float:
     if value.isdecimal():
         return int(value)
     if clock := _CLOCK.fullmatch(value):

@@ -19,9 +19,11 @@ ROOT = Caller("admin", frozenset(POLICIES))
 EPOCH = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
-def make_device(version: str = "7.23.3", *, quirks: Quirks | None = None, **build: Any) -> Device:
-    """A router that nobody is connected to; its clock says noon."""
-    clock = SimClock(epoch=EPOCH)
+def make_device(
+    version: str = "7.23.3", *, quirks: Quirks | None = None, speed: float | None = None, **build: Any
+) -> Device:
+    """A router that nobody is connected to; its clock says noon, and goes slower than the lab's time by `speed`."""
+    clock = SimClock(epoch=EPOCH, speed=speed)
     users = build.pop("users", {"admin": ("", "full")})
     board = find_board("RB5009")
     return Device(

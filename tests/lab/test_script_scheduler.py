@@ -166,7 +166,52 @@ async def test_device_mode_forbids_new_entries_and_stops_old_ones() -> None:
     assert runs(device) == 0
 
 
-@pytest.mark.parametrize(("name", "value"), [("start_time", "soon"), ("start_date", "15/06/2026"), ("interval", "x")])
+async def test_runs_of_a_faster_lab_neither_drift_nor_come_at_other_moments_than_next_run_says() -> None:
+    device = make_device(speed=20)
+    add(device, start_time="12:00:10", start_date="2026-06-15", interval="1m")
+    assert entry(device)["next-run"] == "2026-06-15 12:00:10"
+    await device.clock.advance(10 * 20)
+    assert (runs(device), entry(device)["next-run"]) == (1, "2026-06-15 12:00:13")
+    await device.clock.advance(3600)
+    assert runs(device) == 61
+    assert ask(device, "/system/clock/print").rows[0]["time"] == "12:03:10"
+    assert entry(device)["next-run"] == "2026-06-15 12:03:13"
+
+
+async def test_an_interval_in_a_script_is_as_long_as_its_delays_whatever_the_speed() -> None:
+    device = make_device(speed=20)
+    add(device, start_time="startup", interval="1m")
+    ask(device, "/execute", script=":global d 0; :while (true) do={ :delay 1m; :set d ($d + 1) }")
+    await device.clock.advance(601)
+    assert runs(device) == device.scripts.globals["d"] == 10
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 1e12])
+async def test_a_clock_stops_at_the_ends_of_the_calendar(seconds: float) -> None:
+    device = make_device()
+    add(device, start_time="12:00:10", interval="1d")
+    device.jump_clock(seconds)
+    await device.clock.advance(86_400)
+    assert ask(device, "/system/clock/print").rows[0]["date"]
+    assert "next-run" in entry(device)
+
+
+@pytest.mark.parametrize("value", ["1000000w", "9" * 30 + "w", "9" * 5000, "9999999999"])
+def test_an_interval_longer_than_any_is_refused(value: str) -> None:
+    with pytest.raises(Trap, match="value of interval is out of range"):
+        add(make_device(), interval=value)
+
+
+def test_dates_at_the_end_of_the_calendar_are_waited_for() -> None:
+    device = make_device()
+    add(device, start_date="9999-12-31", start_time="23:59:59", interval="1d")
+    assert entry(device)["next-run"] == "9999-12-31 23:59:59"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("start_time", "soon"), ("start_date", "15/06/2026"), ("start_date", "0001-01-01"), ("interval", "x")],
+)
 def test_times_that_cannot_be_read_are_refused(name: str, value: str) -> None:
     with pytest.raises(Trap, match="invalid value for argument"):
         add(make_device(), **{name: value})

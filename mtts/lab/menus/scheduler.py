@@ -1,16 +1,17 @@
 """`/system/scheduler`: starts scripts by the router's own clock, at boot, by date and by interval.
 
-An entry runs as its owner with its own policies. Times are of simulated time, so nothing here waits.
+An entry runs as its owner with its own policies. A start is a date of the router's clock; from there on everything
+counts in simulated time, which is the same unless a running lab is faster than its clocks.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mtts.lab import values
 from mtts.lab.call import Caller
-from mtts.lab.clock import Timer
+from mtts.lab.clock import Timer, moved
 from mtts.lab.menus.scripts import DEFAULT_POLICY, OwnedTable, ScriptTable, split_policies
 from mtts.lab.menus.system import DeviceMode, require
 from mtts.lab.reply import Category, Trap, invalid_value
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 STARTUP_S = 3.0
 """How long after the boot `start-time=startup` is; MikroTik's documentation says so."""
+FIRST_YEAR = 1970
+ROUNDING_S = 0.0005
+"""So much later a moment is shown, so that one that is a hair short of its second shows that second."""
 ISO_DATE, CLOCK_TIME = "%Y-%m-%d", "%H:%M:%S"
 DEFAULT_START = ".default-start"
 DEFAULT_START_NEVER_RUNS = ((7, 24, 0), (7, 24, 5))
@@ -50,7 +54,8 @@ class SchedulerTable(OwnedTable):
         )
         super().__init__(device, spec)
         self._timers: dict[int, Timer] = {}
-        self._next: dict[int, datetime] = {}
+        self._due: dict[int, float] = {}
+        """Simulated moments of the next runs."""
 
     # adding and changing
 
@@ -97,15 +102,17 @@ class SchedulerTable(OwnedTable):
     def view(self, item: Item) -> dict[str, str]:
         """With the next run, where there is one."""
         row = super().view(item)
-        if item.id in self._next:
-            row["next-run"] = self._next[item.id].strftime(f"{ISO_DATE} {CLOCK_TIME}")
+        if item.id in self._due:
+            clock = self.device.clock
+            left_s = (self._due[item.id] - clock.now) / clock.per_wall_second
+            row["next-run"] = moved(self.device.wall, left_s + ROUNDING_S).strftime(f"{ISO_DATE} {CLOCK_TIME}")
         return row
 
     # running
 
     def boot(self) -> None:
         """The router is up: whatever starts with it starts a little later."""
-        self._next.clear()
+        self._due.clear()
         self.device.menu_of(ScriptTable, "/system/script").forget_runs()
         for item in self.items.values():
             item.values["run-count"] = "0"
@@ -117,35 +124,34 @@ class SchedulerTable(OwnedTable):
             self._arm(item)
 
     def _disarm(self, item: Item) -> None:
-        self._next.pop(item.id, None)
+        self._due.pop(item.id, None)
         timer = self._timers.pop(item.id, None)
         if timer is not None:
             timer.cancel()
 
-    def _arm(self, item: Item, *, after: datetime | None = None) -> None:
+    def _arm(self, item: Item, *, after_s: float | None = None) -> None:
         self._disarm(item)
-        wall = self.device.wall
-        due = self._due(item, max(after or wall, wall))
-        if due is None:
+        interval_s = values.duration_s("interval", item.values["interval"])
+        if item.values["disabled"] == "true" or not self._may_run(item):
             return
-        self._next[item.id] = due
-        self._timers[item.id] = self.device.later((due - wall).total_seconds(), lambda: self._fire(item, due))
+        now_s = self.device.clock.now
+        due_s = now_s + self._until_start_s(item, interval_s) if after_s is None else after_s
+        if due_s <= now_s or after_s is not None:
+            if not interval_s:
+                return
+            due_s += ((now_s - due_s) // interval_s + 1) * interval_s
+        self._due[item.id] = due_s
+        self._timers[item.id] = self.device.later(due_s - now_s, lambda: self._fire(item, due_s))
 
-    def _due(self, item: Item, after: datetime) -> datetime | None:
+    def _until_start_s(self, item: Item, interval_s: float) -> float:
+        """Simulated seconds until an entry's start, below zero when it is past."""
         given = item.values
-        interval = timedelta(seconds=values.duration_s("interval", given["interval"]))
-        if given["disabled"] == "true" or not self._may_run(item):
-            return None
         if given["start-time"] == "startup":
-            booted = self.device.wall - timedelta(seconds=self.device.uptime_s)
             # documented: with an interval it does not run at startup
-            start = booted + (interval or timedelta(seconds=STARTUP_S))
-        else:
-            stamp = datetime.strptime(f"{given['start-date']} {given['start-time']}", f"{ISO_DATE} {CLOCK_TIME}")  # noqa: DTZ007 - the router's zone is given next
-            start = stamp.replace(tzinfo=after.tzinfo)
-        if start > after:
-            return start
-        return start + ((after - start) // interval + 1) * interval if interval else None
+            return (interval_s or STARTUP_S) - self.device.uptime_s
+        stamp = datetime.strptime(f"{given['start-date']} {given['start-time']}", f"{ISO_DATE} {CLOCK_TIME}")  # noqa: DTZ007 - the router's zone is given next
+        wall = self.device.wall
+        return (stamp.replace(tzinfo=wall.tzinfo) - wall).total_seconds() * self.device.clock.per_wall_second
 
     def _may_run(self, item: Item) -> bool:
         if not self.device.menu_of(DeviceMode, "/system/device-mode").allows("scheduler"):
@@ -153,9 +159,9 @@ class SchedulerTable(OwnedTable):
         first, fixed = DEFAULT_START_NEVER_RUNS
         return item.values[DEFAULT_START] != "true" or not first <= self.device.version < fixed
 
-    def _fire(self, item: Item, due: datetime) -> None:
+    def _fire(self, item: Item, due_s: float) -> None:
         item.values["run-count"] = str(int(item.values["run-count"]) + 1)
-        self._arm(item, after=due)
+        self._arm(item, after_s=due_s)
         event, name = item.values["on-event"], item.values["name"]
         scripts = self.device.menu_of(ScriptTable, "/system/script")
         named = scripts.by_name(event)
@@ -185,6 +191,9 @@ class SchedulerTable(OwnedTable):
 
 def _stamp(name: str, value: str, pattern: str) -> str:
     try:
-        return datetime.strptime(value, pattern).strftime(pattern)  # noqa: DTZ007 - only its form is looked at
+        stamp = datetime.strptime(value, pattern)  # noqa: DTZ007 - only its form is looked at
     except ValueError:
         raise invalid_value(name) from None
+    if pattern == ISO_DATE and stamp.year < FIRST_YEAR:
+        raise invalid_value(name)
+    return stamp.strftime(pattern)
