@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from mtts.cli.lab_fleet import CONTROL_FILE
+from mtts.cli.lab_directory import CONTROL_FILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """`mtts lab`: simulated routers and a registry, to try, teach and test with."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,7 +21,9 @@ def up(
     *,
     routers: Annotated[int, typer.Option("--routers", min=1, help="How many.")] = 1,
     version: Annotated[str, typer.Option("--version", help="Their RouterOS.")] = "7.23.3",
-    arch: Annotated[str, typer.Option("--arch", help="arm, arm64 or x86_64.")] = "arm64",
+    arch: Annotated[
+        Literal["arm", "arm64", "x86_64"], typer.Option("--arch", help="What they are built of.")
+    ] = "arm64",
     speed: Annotated[float, typer.Option("--speed", min=0.1, help="Simulated seconds per second.")] = 20.0,
     tailnet_path: Annotated[
         bool, typer.Option("--tailnet-path", help="Once a node is online, its router is reached through it alone.")
@@ -65,7 +67,9 @@ def fault(
     at_command: Annotated[
         int | None, typer.Option("--at-command", min=1, help="Not now, but at the n-th command from now.")
     ] = None,
-    of: Annotated[str, typer.Option("--of", help="Which commands count: a path, any, or write.")] = "any",
+    of: Annotated[
+        str | None, typer.Option("--of", help="Which commands count: a path, write, or any, as without it.")
+    ] = None,
     beforehand: Annotated[
         bool, typer.Option("--beforehand", help="Before that command is looked at, not before its reply.")
     ] = False,
@@ -74,7 +78,7 @@ def fault(
     """Make something go wrong in the running lab."""
     import asyncio  # noqa: PLC0415 - --help stays light
 
-    from mtts.cli.lab_fleet import break_something, fault_list, read_options  # noqa: PLC0415
+    from mtts.cli.lab_fleet import fault_list, give_order, read_options  # noqa: PLC0415
     from mtts.core.errors import UsageError  # noqa: PLC0415
     from mtts.lab.control import Order  # noqa: PLC0415
 
@@ -83,9 +87,11 @@ def fault(
         return
     if router is None or kind is None:
         raise UsageError("what goes wrong where?", hint="mtts lab fault --list")
+    if at_command is None and (of is not None or beforehand):
+        raise UsageError("--of and --beforehand say more of --at-command, which is missing", hint="--at-command 1")
     options = read_options(router, kind, context.args)
-    order = Order(router, kind, options, at_command=at_command, of=of, before=beforehand)
-    said = asyncio.run(break_something(_directory(lab_dir), order))
+    order = Order(router, kind, options, at_command=at_command, of=of or "any", before=beforehand)
+    said = asyncio.run(give_order(_directory(lab_dir), order))
     typer.echo(said or f"{router}: {kind}")
 
 

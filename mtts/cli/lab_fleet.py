@@ -1,9 +1,9 @@
-"""The running lab behind `mtts lab up`: its files, its inventory, its end."""
+"""The running lab behind `mtts lab up`, and what other commands ask of it."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +11,19 @@ import typer
 
 from mtts.adapters.inventory.source_text import read_source
 from mtts.adapters.inventory.yaml_text import parse_yaml
-from mtts.adapters.whole_file import write_private
+from mtts.cli.lab_directory import CONTROL_FILE, lab_directory
 from mtts.core.errors import UsageError
-from mtts.lab.control import ControlError, Order, Publication, give, publish, read_control_file, write_control_file
-from mtts.lab.fault_kinds import REGISTRY_KINDS, ROUTER_KINDS, kind_of
+from mtts.lab.control import ControlError, Order, OrderRefusedError, give, read_control_file
+from mtts.lab.fault_kinds import PUBLISH, REGISTRY, REGISTRY_KINDS, ROUTER_KINDS, kind_of
 from mtts.lab.fleet import Lab
-from mtts.lab.images import PLATFORMS, build_image
+from mtts.lab.images import build_image
 from mtts.lab.scenario import KeyPath, ScenarioError, Step, read_scenario, run_scenario
+from mtts.lab.schema import load_schema, published
+from mtts.lab.version import parse_version
 
-CONTROL_FILE = "control.json"
-INVENTORY_FILE = "inventory.yaml"
 FIRST_VERSION = "1.98.10-mt.1"
+SCENARIO_CODE = "scenario-invalid"
+_VERSION = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?((alpha|beta|rc)\d{1,3})?", re.ASCII)
 
 # The lab's routers live faster than real ones, so that waiting for them need not take as long.
 TIMING = """\
@@ -48,50 +50,58 @@ async def serve(options: LabOptions) -> None:
     """Run the lab until it is interrupted; its files go with it."""
     names = [f"router{number}" for number in range(1, options.routers + 1)]
     steps = load_scenario(options.scenario, names) if options.scenario else []
-    async with Lab(clock="running", speed=options.speed) as lab:
-        lab.registry.publish(build_image(FIRST_VERSION), tags=("stable", f"v{FIRST_VERSION}"))
-        try:
+    warning = check_version(options.version)
+    ended = _interruption()
+    with lab_directory(options.directory) as directory:
+        async with Lab(clock="running", speed=options.speed) as lab:
+            lab.registry.publish(build_image(FIRST_VERSION), tags=("stable", f"v{FIRST_VERSION}"))
             for name in names:
                 router = await lab.add_router(name, version=options.version, arch=options.arch)
                 router.faults.tailnet_path(off=not options.tailnet_path)
-        except (KeyError, LookupError, ValueError) as error:
-            raise UsageError(f"the lab has no such router: {error}", hint="--arch arm, arm64 or x86_64") from error
-        inventory, control = options.directory / INVENTORY_FILE, options.directory / CONTROL_FILE
-        options.directory.mkdir(parents=True, exist_ok=True)
-        write_private(inventory, inventory_text(lab, settle_s=SETTLE_S / options.speed))
-        write_control_file(control, lab.registry.control)
-        typer.echo(f"{options.routers} router(s) with RouterOS {options.version}; try, in another terminal:\n")
-        typer.echo(f"  export MTTS_INVENTORY={inventory}")
-        typer.echo(f"  export MTTS_STATE={options.directory / 'state'}")
-        typer.echo("  mtts deploy --all\n\nCtrl-C ends the lab.")
-        run_scenario(lab, steps)
-        try:
-            await _until_interrupted()
-        finally:
-            for file in (inventory, control):
-                file.unlink(missing_ok=True)
-            with suppress(OSError):  # somebody else's files may lie there too
-                options.directory.rmdir()
+            directory.write(inventory_text(lab, settle_s=SETTLE_S / options.speed), lab.registry.control)
+            if warning:
+                typer.echo(f"warning: {warning}", err=True)
+            typer.echo(f"{options.routers} router(s) with RouterOS {options.version}; try, in another terminal:\n")
+            typer.echo(f"  export MTTS_INVENTORY={directory.inventory}")
+            typer.echo(f"  export MTTS_STATE={options.directory / 'state'}")
+            typer.echo("  mtts deploy --all\n\nCtrl-C ends the lab.")
+            run_scenario(lab, steps)
+            await ended.wait()
+
+
+def check_version(text: str) -> str:
+    """What there is to warn of in a RouterOS version; UsageError when the lab cannot be one."""
+    if not _VERSION.fullmatch(text):
+        raise UsageError(f"no version of RouterOS: {text}", hint="--version 7.23.3")
+    version = parse_version(text)
+    trees = published()
+    oldest = min(trees)
+    if version[:2] < oldest[:2]:
+        raise UsageError(
+            f"the lab knows no RouterOS older than {trees[oldest].stem}", hint=f"--version {trees[oldest].stem}"
+        )
+    source = load_schema(version).source
+    if parse_version(source)[:2] == version[:2]:
+        return ""
+    return f"nothing is published of RouterOS {text}'s words; the lab takes those of {source}"
 
 
 async def publish_version(directory: Path, version: str, behaviour: str, platforms: tuple[str, ...]) -> str:
     """Have the running lab publish an image; its index digest."""
-    try:
-        control = read_control_file(directory / CONTROL_FILE)
-        return await publish(
-            control,
-            Publication(version, tags=("stable", f"v{version}"), platforms=platforms or PLATFORMS, behaviour=behaviour),
-        )
-    except ControlError as error:
-        raise UsageError(str(error), hint="mtts lab up") from error
+    options = {"version": version, "behaviour": behaviour, **({"platforms": platforms} if platforms else {})}
+    return await give_order(directory, Order(REGISTRY, PUBLISH.name, options), hint="mtts lab publish --help")
 
 
-async def break_something(directory: Path, order: Order) -> str:
-    """Have the running lab make something go wrong; what that had to say."""
+async def give_order(directory: Path, order: Order, *, hint: str = "mtts lab fault --list") -> str:
+    """Have the running lab do something; what came of it. UsageError with the lab's or a router's own words."""
     try:
         return await give(read_control_file(directory / CONTROL_FILE), order)
+    except OrderRefusedError as error:
+        if error.trapped:
+            raise UsageError(str(error), code="command-trapped", hint="mtts lab fault --list") from error
+        raise UsageError(str(error), hint=hint) from error
     except ControlError as error:
-        raise UsageError(str(error), hint="mtts lab fault --list") from error
+        raise UsageError(str(error), hint="mtts lab up") from error
 
 
 def read_options(target: str, kind: str, words: Sequence[str]) -> dict[str, object]:
@@ -107,7 +117,8 @@ def read_options(target: str, kind: str, words: Sequence[str]) -> dict[str, obje
         option = options.get(name.removeprefix("--"))
         if option is None or not name.startswith("--"):
             taken = " ".join(f"[{one.syntax}]" for one in options.values()) or "no options"
-            raise UsageError(f"{kind} does not take {name}", hint=f"it takes {taken}")
+            when = "" if target == REGISTRY else "; with --at-command N it happens at the n-th command"
+            raise UsageError(f"{kind} does not take {name}", hint=f"it takes {taken}{when}")
         if option.is_flag:
             given[option.name] = True
             continue
@@ -136,7 +147,7 @@ def fault_list() -> str:
 
 def load_scenario(path: Path, routers: Sequence[str]) -> list[Step]:
     """The steps of a scenario file; UsageError names file, line and key of all that is wrong."""
-    document = parse_yaml(read_source(path).text)
+    document = parse_yaml(read_source(path, code=SCENARIO_CODE).text, instead="")
     complaints = [(one.line, one.path, one.text) for one in document.complaints]
     if not complaints:
         try:
@@ -144,7 +155,7 @@ def load_scenario(path: Path, routers: Sequence[str]) -> list[Step]:
         except ScenarioError as error:
             complaints = [(document.line_of(where), where, text) for where, text in error.complaints]
     said = [f"{path}:{line}: {_spelt(where)}{text}" for line, where, text in sorted(complaints)]
-    raise UsageError("\n".join(said), hint="docs/LAB.md, Scenario files")
+    raise UsageError("\n".join(said), hint="docs/LAB.md, Scenario files", code=SCENARIO_CODE)
 
 
 def _spelt(path: KeyPath) -> str:
@@ -158,9 +169,10 @@ def inventory_text(lab: Lab, *, settle_s: float = 0.0) -> str:
     return text.replace("  node:\n", f"{TIMING.format(settle_ms=settle_s * 1000)}  node:\n", 1)
 
 
-async def _until_interrupted() -> None:
+def _interruption() -> asyncio.Event:
+    """Set by Ctrl-C, or by whoever asks the process to end."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    await ended.wait()
+    return ended

@@ -21,6 +21,8 @@ CODES: Final[Mapping[str, str]] = {
     "plan-file-invalid": "The file given with `--plan` is not a plan that this version of mtts wrote.",
     "secret-unavailable": "A password or key could not be read from the place that the inventory names.",
     "secret-exposed": "A file that holds a secret can be read by others than its owner.",
+    "scenario-invalid": "A scenario file cannot be read, or orders what cannot be; file, line and key are named.",
+    "lab-running": "Another lab is running in the directory.",
     "confirmation-needed": "The command destroys something and there is nobody at a terminal to ask.",
     # the way to the router
     "unreachable": "No connection to the router's API service could be made.",
@@ -87,6 +89,8 @@ CODES: Final[Mapping[str, str]] = {
     # updates
     "release-quarantined": "The release did not work on a router before, or was rolled back by hand.",
     "downgrade-unconfirmed": "The image's tag now names an older release than the one that runs.",
+    "guard-unproven": "The guard that swaps on the router itself could not be shown to work there.",
+    "swap-unconfirmed": "The guard on the router went back to the old container, since nobody confirmed the new one.",
     "tag-moved": "The image's tag was moved while the router pulled it.",
     "identity-lost": "The node came back as another node of the tailnet.",
     "state-not-mounted": "The node's state lies inside its container, where a swap would lose it.",

@@ -12,17 +12,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from mtts.lab.fault_options import ANY, check_fields, each, matching, one_of, within
 from mtts.lab.http import HttpClient, HttpError
-from mtts.lab.images import PLATFORMS
+from mtts.lab.images import PLATFORMS, SMALLEST_EXTRACTED_BYTES, Behaviour
 
 REPOSITORY = "team/mikrotik-tailscale"
+NAME = r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+VERSION = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,126}"
+"""The distribution specification's grammar, of repositories' names (a little wider here), of tags, and of what is a
+tag behind a `v` too."""
+LARGEST_EXTRACTED_BYTES = 64 * 1024 * 1024
+_PLATFORMS = (*PLATFORMS, "linux/arm/v6", "linux/arm/v5")
 DEADLINE_S = 60.0
 
 
 class ControlError(Exception):
-    """No lab answers, or it refuses what was asked; the text is fit for a user."""
+    """No lab answers; the text is fit for a user."""
+
+
+class OrderRefusedError(ControlError):
+    """The lab cannot do what was asked; `trapped` when it tried and a router refused, in whose words the text ends."""
+
+    def __init__(self, text: str, *, trapped: bool = False) -> None:
+        super().__init__(text)
+        self.trapped = trapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +51,18 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """An image to build and the tags to move to it; the arguments of `build_image` and `LabRegistry.publish`."""
+    """An image to build, and the tags to move to it besides `v` and its version."""
 
-    version: str
-    repository: str = REPOSITORY
-    tags: Sequence[str] = ("stable",)
-    platforms: Sequence[str] = PLATFORMS
-    behaviour: str = "ok"
-    extracted_bytes: int = 4_000_000
+    version: Annotated[str, matching(VERSION, "1 to 127 letters, digits, _ . or -, the first no . or -")]
+    repository: Annotated[str, matching(NAME, "a repository's name such as team/image")] = REPOSITORY
+    tags: Annotated[Sequence[str], each(matching(TAG, "a tag"))] = ("stable",)
+    platforms: Annotated[Sequence[str], each(one_of(*_PLATFORMS))] = PLATFORMS
+    behaviour: Behaviour = "ok"
+    extracted_bytes: Annotated[int, within(SMALLEST_EXTRACTED_BYTES, LARGEST_EXTRACTED_BYTES)] = 4_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be published, with an OptionError."""
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +73,7 @@ class Order:
     kind: str
     options: Mapping[str, object] = field(default_factory=dict)
     at_command: int | None = None
-    of: str = "any"
+    of: str = ANY
     """Which commands count: a path, `any` or `write`."""
     before: bool = False
     """Whether it happens before that command is looked at, instead of before its reply is sent."""
@@ -79,15 +99,11 @@ def read_control_file(path: Path) -> Control:
         raise ControlError(f"{path} does not say where the lab is") from error
 
 
-async def publish(control: Control, publication: Publication) -> str:
-    """Have the lab build and publish an image; returns its index digest."""
-    answer = await _post(control, "/lab/publish", asdict(publication))
-    return str(answer["index_digest"])
-
-
 async def give(control: Control, order: Order) -> str:
-    """Have the lab make something go wrong; what the fault had to say, mostly nothing."""
+    """Have the lab make something go wrong; what came of it, mostly nothing, of a publication its digest."""
     answer = await _post(control, "/lab/inflict", asdict(order))
+    if trapped := answer.get("trapped"):
+        raise OrderRefusedError(str(trapped), trapped=True)
     return str(answer["said"])
 
 
@@ -101,6 +117,14 @@ async def _post(control: Control, path: str, document: Any) -> dict[str, Any]:
     except (HttpError, TimeoutError) as error:
         raise ControlError(f"no lab answers at {control.address}: {error or 'no answer in time'}") from error
     if response.status != HTTPStatus.OK:
-        raise ControlError(f"the lab refused: {response.body.decode(errors='replace')[:300]}")
+        raise OrderRefusedError(_reason(response.body))
     answer: dict[str, Any] = json.loads(response.body)
     return answer
+
+
+def _reason(body: bytes) -> str:
+    """The sentence in a refusal."""
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "what answers there is no lab of this version"

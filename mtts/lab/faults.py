@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from mtts.lab.call import Call, Caller, Stream
 from mtts.lab.command import Command
+from mtts.lab.fault_options import (
+    ANY,
+    PAIRS,
+    WRITE,
+    CommandPath,
+    Count,
+    CountedPath,
+    OptionError,
+    Words,
+    checked,
+    within,
+)
 from mtts.lab.journal import JournalEntry, is_write, mask
 from mtts.lab.menus.users import POLICIES
 from mtts.lab.reply import Reply, Trap
-from mtts.lab.storage import NoSpaceError
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -24,10 +36,23 @@ if TYPE_CHECKING:
 WriteCallback = Callable[[int, JournalEntry], None]
 How = Literal["fin", "rst", "silence"]
 """How a link ends: in good order, with a reset, or without a word so that both ends think it is there."""
-Pairs = Mapping[str, str]
-ANY, WRITE = "any", "write"
-"""What to count, instead of a command's path: every command, logins included; those that change something."""
+Pairs = Annotated[Mapping[str, str], PAIRS]
 OTHERS_FILE = "others.bin"
+CENTURY_S = 100 * 365 * 86_400
+YEARS = range(1970, 2101)
+"""What a router's clock can show here."""
+
+
+class RefusedError(ValueError):
+    """The router did not do what another administrator told it; the text has its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenExtraction:
+    """How far an extraction gets, and what is said of it; None when it ends as if all were well."""
+
+    percent: int
+    text: str | None
 
 
 class Fate(Enum):
@@ -65,7 +90,7 @@ class Faults:
         self._device = device
         self.stuck_stopping = False
         self.is_hung = False
-        self.bytes_per_s = 0.0
+        self.bytes_per_s = 0
         """What replies may take of the link; 0 for as fast as can be."""
         self.latency_s = 0.0
         self.is_tailnet_only = False
@@ -75,6 +100,7 @@ class Faults:
         self._watches: list[_Watch] = []
         self._traps: list[tuple[str, str]] = []
         self._pull_failures: list[str] = []
+        self._extractions: list[BrokenExtraction] = []
         self._garbled = False
         self._truncated = False
         self._rivals = 0
@@ -91,18 +117,24 @@ class Faults:
         """Lose power for a moment."""
         self._device.restart(clean=False, cold=True)
 
-    def clock_jump(self, seconds: float) -> None:
+    @checked
+    def clock_jump(self, seconds: Annotated[float, within(-CENTURY_S, CENTURY_S)]) -> None:
         """Set the router's own clock forward, or back with a number below zero."""
+        year = (self._device.wall + timedelta(seconds=seconds)).year
+        if year not in YEARS:
+            raise OptionError("seconds", f"seconds: the year would be {year}, not one of {YEARS[0]} to {YEARS[-1]}")
         self._device.jump_clock(seconds)
 
     # the link
 
+    @checked
     def cut_link(self, how: How = "fin") -> None:
         """Cut every connection: in good order, with a reset, or by silence that neither end notices."""
         for session in list(self._device.sessions.values()):
             session.cut(how)
 
-    def cut_after(self, n: int, *, before: bool = False, how: How = "fin") -> None:
+    @checked
+    def cut_after(self, n: Count, *, before: bool = False, how: How = "fin") -> None:
         """Cut the link at the n-th command from now, before or after it took effect; its reply is never sent."""
         self._cut = _Cut(n, before, how)
 
@@ -115,10 +147,13 @@ class Faults:
         self.is_hung = False
         self._device.drop_sessions()
 
-    def slow_link(self, bytes_per_s: float = 0.0, latency_s: float = 0.0) -> None:
+    @checked
+    def slow_link(
+        self,
+        bytes_per_s: Annotated[int, within(0, 1_000_000_000)] = 0,
+        latency_s: Annotated[float, within(0, 86_400)] = 0.0,
+    ) -> None:
         """Have replies arrive late, in simulated time: so long after they were made, and at that rate (0: any)."""
-        if bytes_per_s < 0 or latency_s < 0:
-            raise ValueError("a link is slow by positive numbers")
         self.bytes_per_s, self.latency_s = bytes_per_s, latency_s
 
     def truncate_reply(self) -> None:
@@ -135,48 +170,68 @@ class Faults:
 
     # commands and containers
 
-    def trap_next(self, path: str, message: str = "failure: refused by the lab") -> None:
+    @checked
+    def trap_next(self, path: CommandPath, message: Words = "failure: refused by the lab") -> None:
         """Refuse the next command of this path with this text, without effect."""
         self._traps.append((path, message))
 
-    def fail_pull(self, text: str = "extract failed") -> None:
-        """Have the next pull fail; `text` is what follows `download/extract error: `."""
+    @checked
+    def fail_pull(self, text: Words = "fetch manifest failed") -> None:
+        """Have the next pull fail before anything is written; `text` is what follows `download/extract error: `."""
         self._pull_failures.append(text)
+
+    @checked
+    def fail_extraction(
+        self, after_percent: Annotated[int, within(1, 99)] = 50, text: Words = "failed to extract layer"
+    ) -> None:
+        """Have the next extraction die so far on, leaving that much of the root directory; `text` as of `fail-pull`."""
+        self._extractions.append(BrokenExtraction(after_percent, text))
+
+    @checked
+    def hollow_extraction(self, after_percent: Annotated[int, within(1, 99)] = 50) -> None:
+        """Have the next extraction end so far on as if all were well; the program is missing when it is started."""
+        self._extractions.append(BrokenExtraction(after_percent, None))
 
     def stick_stopping(self, *, off: bool = False) -> None:
         """Have containers that are told to stop stay `stopping` until they are killed or the router reboots."""
         self.stuck_stopping = not off
 
-    def fill_disk(self, disk: str = "", leave_bytes: int = 0) -> None:
+    @checked
+    def fill_disk(self, disk: str = "", leave_bytes: Annotated[int, within(0, 1 << 40)] = 0) -> None:
         """Fill a disk (its slot; the built-in flash where none is named) with somebody else's file."""
         files, storage = self._device.files, self._device.storage
         slot = disk or storage.flash.name
         if slot not in storage.volumes:
-            raise ValueError(f"no disk {disk}: {', '.join(name or 'the built-in flash' for name in storage.volumes)}")
-        path = f"{slot}/{OTHERS_FILE}".lstrip("/")
-        room = max(0, storage.volumes[slot].free_bytes - leave_bytes)
-        try:
-            if path not in files:
-                files.write(path, b"")
-            files.grow(path, room)
-        except NoSpaceError as error:
-            raise ValueError(f"no space left on {slot or 'the built-in flash'}") from error
+            there = ", ".join(name or "none for the built-in flash" for name in storage.volumes)
+            raise OptionError("disk", f"disk: expected one of {there}, not {disk!r}")
+        path, free = f"{slot}/{OTHERS_FILE}".lstrip("/"), storage.volumes[slot].free_bytes
+        if leave_bytes > free:
+            said = f"leave-bytes: expected at most the {free} that are free, not {leave_bytes}"
+            raise OptionError("leave-bytes", said)
+        if path not in files:
+            files.write(path, b"")
+        files.grow(path, free - leave_bytes)
 
+    @checked
     def foreign_command(
-        self, command: str, *, where: Pairs | None = None, values: Pairs | None = None, user: str = "admin"
-    ) -> str:
-        """Have another administrator give a command now, to the rows with the values of `where`; the answer."""
+        self, command: CommandPath, *, where: Pairs | None = None, values: Pairs | None = None, user: Words = "admin"
+    ) -> None:
+        """Have another administrator give a command now, to the rows with the values of `where`."""
         menu, _, verb = command.rpartition("/")
         caller = Caller(user, frozenset(POLICIES))
         args = dict(values or {})
         if where:
             refs = self._rows_with(menu, where, caller)
             if not refs:
-                return f"no row of {menu} has {', '.join(f'{name}={value}' for name, value in where.items())}"
+                wanted = ", ".join(f"{name}={value}" for name, value in where.items())
+                raise OptionError("where", f"where: no row of {menu} has {wanted}")
             args[".id"] = ",".join(refs)
-        return self._give(Command(menu, verb, args), caller)
+        refusal = self._give(Command(menu, verb, args), caller)
+        if refusal is not None:
+            raise RefusedError(f"{command}: {refusal}")
 
-    def second_controller(self, n: int = 1) -> None:
+    @checked
+    def second_controller(self, n: Count = 1) -> None:
         """Have another controller give each of the next n writing commands a moment before their clients do."""
         self._rivals = n
 
@@ -185,9 +240,9 @@ class Faults:
         if self.is_hung:
             self.thaw()
         self.stuck_stopping = self.is_tailnet_only = self._garbled = self._truncated = False
-        self.bytes_per_s = self.latency_s = 0.0
+        self.bytes_per_s, self.latency_s = 0, 0.0
         self._cut, self._rivals = None, 0
-        for waiting in (self._watches, self._traps, self._pull_failures):
+        for waiting in (self._watches, self._traps, self._pull_failures, self._extractions):
             waiting.clear()
         for path in [path for path in self._device.files.entries if path.rpartition("/")[2] == OTHERS_FILE]:
             self._device.files.remove(path)
@@ -199,13 +254,14 @@ class Faults:
         self._write_callback = callback
         self._writes = 0
 
-    def at_command(self, n: int, callback: Callable[[], None], *, path: str = ANY, before: bool = False) -> None:
+    @checked
+    def at_command(
+        self, n: Count, callback: Callable[[], None], *, path: CountedPath = ANY, before: bool = False
+    ) -> None:
         """Call back at the n-th client's command from now of this path, before it is looked at or before its reply.
 
         `path` may be `any`, which counts logins too, or `write`. A command that is refused has its reply as well.
         """
-        if n < 1:
-            raise ValueError("commands are counted from 1")
         self._watches.append(_Watch(n, path, before, callback))
 
     # asked by the session, by scripts and by the engine
@@ -252,6 +308,10 @@ class Faults:
         """The text that this pull is to fail with, once."""
         return self._pull_failures.pop(0) if self._pull_failures else None
 
+    def take_extraction(self) -> BrokenExtraction | None:
+        """How this extraction is to break, once."""
+        return self._extractions.pop(0) if self._extractions else None
+
     def take_garble(self) -> bool:
         """Whether this reply is to be garbled, once."""
         garbled, self._garbled = self._garbled, False
@@ -274,11 +334,12 @@ class Faults:
         try:
             reply = self._device.perform(Call(Command(menu, "print", {}), caller))
         except Trap as trap:
-            raise ValueError(f"{menu}/print: {trap.message}") from trap
+            raise RefusedError(f"{menu}/print: {trap.message}") from trap
         rows = reply.rows if isinstance(reply, Reply) else ()
         return [row[".id"] for row in rows if where.items() <= row.items()]
 
-    def _give(self, command: Command, caller: Caller) -> str:
+    def _give(self, command: Command, caller: Caller) -> str | None:
+        """What the router says against it, None when it is done."""
         journal = self._device.journal
         words = (command.path, *(f"={name}={value}" for name, value in command.args.items()))
         entry = JournalEntry(
@@ -295,11 +356,12 @@ class Faults:
             answer = self._device.perform(Call(command, caller))
         except Trap as trap:
             entry.reply = f"trap: {trap.message}"
-            return entry.reply
+            return trap.message
         if not isinstance(answer, Reply):
             if isinstance(answer, Coroutine | Stream):
                 answer.close()
-            entry.reply = "trap: a command that takes time is not modelled as somebody else's"
-            return entry.reply
+            refusal = "a command that takes time is not modelled as somebody else's"
+            entry.reply = f"trap: {refusal}"
+            return refusal
         entry.took_effect, entry.reply = True, "done"
-        return entry.reply
+        return None

@@ -18,6 +18,7 @@ from mtts.lab.boards import BOARD_BY_ARCHITECTURE, find_board
 from mtts.lab.clock import SimClock
 from mtts.lab.control import Order
 from mtts.lab.device import Build, Device
+from mtts.lab.faults import RefusedError
 from mtts.lab.importing import Puller
 from mtts.lab.inflict import inflict
 from mtts.lab.pull import pull
@@ -54,7 +55,10 @@ class Lab:
 
     def _inflict(self, document: Any) -> dict[str, Any]:
         """What another process orders: a fault, now or at a command."""
-        return {"said": inflict(self, Order(**document))}
+        try:
+            return {"said": inflict(self, Order(**document))}
+        except RefusedError as error:
+            return {"trapped": str(error)}
 
     async def __aenter__(self) -> Self:
         await self.registry.start()

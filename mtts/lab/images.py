@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -27,6 +27,10 @@ EXTRACTED_SIZE_LABEL = "org.mtts.image.extracted-size"
 BEHAVIOUR_LABEL = "org.mtts.lab.behaviour"
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
+Behaviour = Literal[
+    "ok", "crash", "crash-later", "never-online", "unhealthy", "ignores-stop", "lose-identity", "keeps-key"
+]
+"""What the program in an image does, as a simulated router reads it from the label."""
 SMALLEST_EXTRACTED_BYTES = 4096
 CREATED = "2026-01-01T00:00:00Z"  # fixed, or the same release would have new digests every second
 

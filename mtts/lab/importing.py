@@ -17,6 +17,7 @@ from mtts.lab.values import path_key
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
+    from mtts.lab.faults import BrokenExtraction
 
 STEPS = 8
 FAIL_S = 0.5
@@ -114,9 +115,11 @@ class Importer:
             files.remove(f"{root}.backup")
             files.rename(root, f"{root}.backup")
         files.make_directory(root)
-        self._extract(container, image, STEPS)
+        self._extract(container, image, STEPS, self._device.faults.take_extraction())
 
-    def _extract(self, container: Container, image: PulledImage, steps_left: int) -> None:
+    def _extract(
+        self, container: Container, image: PulledImage, steps_left: int, broken: BrokenExtraction | None
+    ) -> None:
         if container.phase is not Phase.EXTRACTING:
             return
         if steps_left == 0:
@@ -124,11 +127,22 @@ class Importer:
             self._complete(container, image)
             return
         room = sum(on_disk_bytes(size) for size in image.files.values())
-        share = room * (STEPS - steps_left + 1) // STEPS - room * (STEPS - steps_left) // STEPS
-        if not self._grow(container, container.root, share):
+        done, goal = room * (STEPS - steps_left) // STEPS, room * (STEPS - steps_left + 1) // STEPS
+        end = room if broken is None else room * broken.percent // 100
+        if not self._grow(container, container.root, min(goal, end) - done):
             return
         pause = image.extracted_bytes / STEPS / self._device.build.extract_bytes_per_s
-        self._device.later(pause, lambda: self._extract(container, image, steps_left - 1))
+        if broken is not None and goal >= end:
+            self._device.later(pause, lambda: self._break_off(container, image, broken))
+            return
+        self._device.later(pause, lambda: self._extract(container, image, steps_left - 1, broken))
+
+    def _break_off(self, container: Container, image: PulledImage, broken: BrokenExtraction) -> None:
+        """End an extraction early: in failure, or as if the root directory were whole."""
+        if broken.text is not None:
+            self._fail(container, f"download/extract error: {broken.text}")
+        elif container.phase is Phase.EXTRACTING:
+            self._complete(container, image)
 
     def _complete(self, container: Container, image: PulledImage) -> None:
         self._let_go(container)

@@ -1,11 +1,10 @@
 """A small OCI registry with anonymous tokens, over real HTTP, for simulated routers and everything under test.
 
 Serves the read side of the distribution protocol as distribution with token authentication does, keeps a journal
-of what it was asked, and breaks on request. Images come in through `publish` or the control endpoint, not by push.
+of what it was asked, and breaks on request. Images come in through `publish`, not by push.
 The token endpoint is on the same port. The control endpoint answers only to the secret of this registry.
 """
 
-import asyncio
 import dataclasses
 import hmac
 import json
@@ -16,19 +15,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from mtts.lab.control import REPOSITORY, Control, Publication
+from mtts.lab.control import NAME, REPOSITORY, TAG, Control
 from mtts.lab.http import HttpServer, Request, Response
-from mtts.lab.images import LabImage, build_image, digest_of
+from mtts.lab.images import LabImage, digest_of
 from mtts.lab.registry_faults import Part, RegistryFaults
 from mtts.lab.repository import API_VERSION, Repository, error_response, json_response
 from mtts.lab.tokens import TOKEN_LIFETIME_S, AnonymousTokens, TokenVerdict
 
-_NAME = r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
-_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_MANIFEST = re.compile(rf"/v2/({_NAME})/manifests/({_TAG}|sha256:[0-9a-f]{{64}})")
-_BLOB = re.compile(rf"/v2/({_NAME})/blobs/(sha256:[0-9a-f]{{64}})")
-_TAGS = re.compile(rf"/v2/({_NAME})/tags/list")
-_PULL = re.compile(rf"repository:({_NAME}):pull(?:,\w+)*")
+_MANIFEST = re.compile(rf"/v2/({NAME})/manifests/({TAG}|sha256:[0-9a-f]{{64}})")
+_BLOB = re.compile(rf"/v2/({NAME})/blobs/(sha256:[0-9a-f]{{64}})")
+_TAGS = re.compile(rf"/v2/({NAME})/tags/list")
+_PULL = re.compile(rf"repository:({NAME}):pull(?:,\w+)*")
 
 NO_SUCH_PAGE = Response(
     HTTPStatus.NOT_FOUND, (("Content-Type", "text/plain; charset=utf-8"), API_VERSION), b"404 page not found\n"
@@ -53,7 +50,7 @@ class LabRegistry:
         self.requests: list[RegistryRequest] = []
         self.faults = RegistryFaults()
         self.orders: dict[str, Callable[[Any], dict[str, Any]]] = {}
-        """Path of the control endpoint -> who answers; for what is not the registry's."""
+        """Path of the control endpoint -> who answers."""
         self._host = host
         self._port = port
         self._secret = secrets.token_urlsafe(32)
@@ -81,17 +78,17 @@ class LabRegistry:
 
     def publish(self, image: LabImage, *, repository: str = REPOSITORY, tags: Sequence[str] = ("stable",)) -> str:
         """Take the image in and move the tags to it; returns the index digest, or raises `ValueError` on a bad name."""
-        if not re.fullmatch(_NAME, repository):
+        if not re.fullmatch(NAME, repository):
             raise ValueError(f"not a repository name: {repository}")
         for tag in tags:
-            if not re.fullmatch(_TAG, tag):
+            if not re.fullmatch(TAG, tag):
                 raise ValueError(f"not a tag: {tag}")
         self._repositories.setdefault(repository, Repository(repository)).publish(image, *tags)
         return image.index_digest
 
     async def _answer(self, request: Request) -> Response:
         if request.path.startswith("/lab/"):
-            return await self._control(request)  # not journalled: the lab's own business
+            return self._control(request)  # not journalled: the lab's own business
         response = self._serve(request)
         self.requests.append(
             RegistryRequest(
@@ -209,31 +206,16 @@ class LabRegistry:
             response = dataclasses.replace(response, cut_bytes=len(response.body) // 2, stalls=True)
         return response
 
-    async def _control(self, request: Request) -> Response:
+    def _control(self, request: Request) -> Response:
         expected = f"Bearer {self._secret}"
         if not hmac.compare_digest((request.header("Authorization") or "").encode(), expected.encode()):
             return json_response(HTTPStatus.UNAUTHORIZED, {"error": "the secret of this lab is needed"})
+        if request.method != "POST" or request.path not in self.orders:
+            return NO_SUCH_PAGE
         try:
-            document = json.loads(request.body)
-            match request.method, request.path:
-                case "POST", "/lab/publish":
-                    return await self._publish_by_request(Publication(**document))
-                case "POST", path if path in self.orders:
-                    return json_response(HTTPStatus.OK, self.orders[path](document))
+            return json_response(HTTPStatus.OK, self.orders[request.path](json.loads(request.body)))
         except (ValueError, TypeError) as error:
             return json_response(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-        return NO_SUCH_PAGE
-
-    async def _publish_by_request(self, wanted: Publication) -> Response:
-        image = await asyncio.to_thread(
-            build_image,
-            wanted.version,
-            platforms=wanted.platforms,
-            behaviour=wanted.behaviour,
-            extracted_bytes=wanted.extracted_bytes,
-        )
-        digest = self.publish(image, repository=wanted.repository, tags=wanted.tags)
-        return json_response(HTTPStatus.OK, {"index_digest": digest})
 
 
 def _with_digest(response: Response, digest: str | None) -> Response:

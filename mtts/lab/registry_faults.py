@@ -4,9 +4,12 @@ A fault is a value: what happens, to which kind of request, how many times. The 
 answers and takes what it finds; what spoils a body spares HEAD. Nothing in here knows HTTP beyond status codes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Literal, get_args
+from typing import Annotated, Final, Literal, get_args
+
+from mtts.lab.fault_options import HEADER, Count, OptionError, Rule, check_fields, within
 
 FaultKind = Literal[
     "status",  # answer `status`, with a Retry-After where given, instead of serving
@@ -24,8 +27,23 @@ Part = Literal["manifests", "blobs", "token", "any"]
 Method = Literal["GET", "HEAD", "any"]
 
 FAULT_KINDS: tuple[str, ...] = get_args(FaultKind)
-PARTS: tuple[str, ...] = get_args(Part)
-METHODS: tuple[str, ...] = get_args(Method)
+_CONTENT: Final = ("manifests", "blobs", "any")
+PARTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(FAULT_KINDS, _CONTENT),
+    "status": ("manifests", "blobs", "token", "any"),
+    "denied": ("token", "any"),
+}
+"""What each kind can hit; the first unless another is named."""
+METHODS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(FAULT_KINDS, ("any", "GET", "HEAD")),
+    **dict.fromkeys(("truncate", "damage", "stall", "denied"), ("any", "GET")),
+}
+OWN_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {"status": ("status", "retry_after"), "redirect": ("host",)}
+"""Fields that mean something to one kind alone."""
+FAILURES = Rule(
+    "an HTTP status of a failure, 400 to 511",
+    lambda value: value in set(HTTPStatus) and value >= HTTPStatus.BAD_REQUEST,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +51,27 @@ class RegistryFault:
     """One thing that goes wrong: spares the first `after` requests, hits `times`, or all until cleared."""
 
     kind: FaultKind
-    on: Part = "manifests"
+    on: Part | None = None
     method: Method = "any"
-    after: int = 0
-    times: int | None = None
-    status: int = 500
-    retry_after: str | None = None
-    host: str | None = None
+    after: Annotated[int, within(0, 1_000_000)] = 0
+    times: Count | None = None
+    status: Annotated[int, FAILURES] = 500
+    retry_after: Annotated[str, HEADER] | None = None
+    host: Annotated[str, HEADER] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what could never happen: these values come from a command line too."""
-        if self.kind not in FAULT_KINDS:
-            raise ValueError(f"unknown fault {self.kind!r}: one of {', '.join(FAULT_KINDS)}")
-        if self.on not in PARTS:
-            raise ValueError(f"unknown part {self.on!r}: one of {', '.join(PARTS)}")
-        if self.method not in METHODS:
-            raise ValueError(f"unknown method {self.method!r}: one of {', '.join(METHODS)}")
-        if self.times is not None and self.times < 1:
-            raise ValueError("a fault happens at least once")
-        if HTTPStatus(self.status) < HTTPStatus.BAD_REQUEST:  # which raises on numbers that are no status
-            raise ValueError(f"{self.status} is not the status of a failure")
-        if not f"{self.retry_after}{self.host}".isascii():
-            raise ValueError("headers are ASCII")
-        if self.kind == "redirect" and not self.host:
-            raise ValueError("a redirect needs a host to lead to")
+        """Refuse what could never happen, with an OptionError."""
+        check_fields(self)
+        for name, value, known in (("on", self.part, PARTS_OF), ("method", self.method, METHODS_OF)):
+            if value not in known[self.kind]:
+                raise OptionError(name, f"{name}: expected one of {', '.join(known[self.kind])}, not {value!r}")
+        if self.kind == "redirect" and self.host is None:
+            raise OptionError("host", f"redirect needs host: {HEADER.says}")
+
+    @property
+    def part(self) -> str:
+        """What it hits."""
+        return self.on or PARTS_OF[self.kind][0]
 
 
 @dataclass(slots=True)
@@ -76,7 +91,7 @@ class RegistryFaults:
     def take(self, kind: FaultKind, on: Part, method: str) -> RegistryFault | None:
         """The fault of this kind that hits a request of this part and method, if any; counts it."""
         for place, fault in enumerate(self.active):
-            if fault.kind != kind or fault.on not in {on, "any"} or fault.method not in {method, "any"}:
+            if fault.kind != kind or fault.part not in {on, "any"} or fault.method not in {method, "any"}:
                 continue
             if fault.after:
                 self.active[place] = replace(fault, after=fault.after - 1)

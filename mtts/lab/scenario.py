@@ -7,12 +7,14 @@ those of `fault_kinds`. Steps wait side by side, except for `after`, which waits
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from mtts.lab.control import Order
-from mtts.lab.fault_kinds import REGISTRY, OptionError, kind_of
-from mtts.lab.inflict import ALL, inflict
+from mtts.lab.fault_kinds import REGISTRY, kind_of
+from mtts.lab.fault_options import ANY, Option, OptionError, options_of
+from mtts.lab.faults import Faults
+from mtts.lab.inflict import ALL, inflict_in_time
 
 if TYPE_CHECKING:
     from mtts.lab.fleet import Lab
@@ -22,6 +24,8 @@ STEP_KEYS = ("router", "fault", "with", "at", "after", "on")
 MOMENTS = ("at", "after", "on")
 ON_KEYS = ("command", "count", "when")
 WHEN = ("before", "after")
+LONGEST_S = 366 * 86_400
+_COUNT, _COMMAND = (options_of(Faults.at_command)[name] for name in ("n", "path"))
 
 
 class ScenarioError(Exception):
@@ -71,7 +75,7 @@ def _wait_for(lab: Lab, chain: list[Step]) -> None:
             _wait_for(lab, rest)
 
     def due() -> None:
-        inflict(lab, step.order, happened)
+        inflict_in_time(lab, step.order, happened)
 
     lab.clock.call_later(step.delay_s, due)
 
@@ -113,21 +117,24 @@ class _Reader:
 
     def _trigger(self, given: Mapping[str, object], path: KeyPath, target: str) -> tuple[int | None, str, bool]:
         if "on" not in given:
-            return None, "any", False
+            return None, ANY, False
         here = (*path, "on")
         on = self._mapping(given["on"], here, ON_KEYS)
         if target in {ALL, REGISTRY}:
             self._complain(here, "only one router's commands can be counted")
-        count = on.get("count", 1)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            self._complain((*here, "count"), "expected a number from 1")
-            count = 1
+        count = self._option(_COUNT, on, here, "count") if "count" in on else 1
         if on.get("when", "after") not in WHEN:
             self._complain((*here, "when"), f"expected one of {', '.join(WHEN)}")
-        of = self._text(on, here, "command")
-        if of and of not in {"any", "write"} and not of.startswith("/"):
-            self._complain((*here, "command"), "expected a command like /container/add, or any, or write")
+        of = self._option(_COMMAND, on, here, "command")
         return count, of, on.get("when") == "before"
+
+    def _option(self, option: Option, given: Mapping[str, object], path: KeyPath, name: str) -> Any:
+        """The value of what `at_command` calls otherwise; None, and a complaint, where it makes no sense."""
+        try:
+            return replace(option, name=name).read(given.get(name))
+        except OptionError as error:
+            self._complain((*path, name) if name in given else path, str(error))
+            return None
 
     def _check(self, target: str, kind: str, options: Mapping[str, object], path: KeyPath) -> None:
         if target not in self._targets:
@@ -161,8 +168,8 @@ class _Reader:
 
     def _number(self, given: Mapping[str, object], path: KeyPath, name: str) -> float:
         value = given[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            self._complain((*path, name), "expected simulated seconds, from 0")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_S:
+            self._complain((*path, name), f"{name}: expected simulated seconds from 0 to {LONGEST_S}, not {value!r}")
             return 0.0
         return float(value)
 

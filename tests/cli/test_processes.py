@@ -155,6 +155,50 @@ def test_a_lab_with_a_scenario_is_reached_through_its_nodes_alone(
     assert (lab.returncode, err) == (0, "")
 
 
+def test_a_directory_is_one_lab_s_until_that_ends_or_is_killed(
+    tmp_path: Path, mtts: Run, environment: dict[str, str]
+) -> None:
+    directory = tmp_path / "lab"
+    arguments = ["lab", "up", "--lab-dir", str(directory)]
+    fault = ("lab", "fault", "router1", "reboot", "--lab-dir", str(directory))
+    with _process(arguments, environment) as first:
+        assert first.stdout is not None
+        assert "Ctrl-C ends the lab.\n" in iter(first.stdout.readline, "")
+        second = mtts(*arguments)
+        assert (second.code, second.out) == (75, "")
+        assert second.err.startswith(f"mtts: another lab is running in {directory} [lab-running]\nhint: ")
+        assert mtts(*fault).code == 0
+        first.kill()
+        first.communicate(timeout=_DEADLINE_S)
+    assert mtts(*fault).err.startswith("mtts: no lab answers at 127.0.0.1:")
+    (directory / "mine.txt").touch()
+    with _process(arguments, environment) as third:
+        assert third.stdout is not None
+        assert "Ctrl-C ends the lab.\n" in iter(third.stdout.readline, "")
+        assert mtts(*fault).code == 0
+        (directory / "inventory.yaml").write_text("routers: {}\n", encoding="utf-8")
+        third.send_signal(signal.SIGINT)
+        _, err = third.communicate(timeout=_DEADLINE_S)
+    assert (third.returncode, err) == (0, "")
+    assert sorted(file.name for file in directory.iterdir()) == ["inventory.yaml", "mine.txt"]
+    refused = mtts(*arguments)
+    assert (refused.code, "was not written by a lab and is not replaced" in refused.err) == (2, True)
+    assert (directory / "inventory.yaml").read_text(encoding="utf-8") == "routers: {}\n"
+
+
+@pytest.mark.parametrize(("version", "is_warned"), [("7.99", True), ("7.11.2", True), ("7.20.1", False)])
+def test_a_lab_of_a_version_without_published_words_says_whose_it_takes(
+    tmp_path: Path, environment: dict[str, str], version: str, is_warned: bool
+) -> None:
+    with _process(["lab", "up", "--version", version, "--lab-dir", str(tmp_path / "lab")], environment) as lab:
+        assert lab.stdout is not None
+        assert f"1 router(s) with RouterOS {version}; try, in another terminal:\n" in iter(lab.stdout.readline, "")
+        assert "Ctrl-C ends the lab.\n" in iter(lab.stdout.readline, "")
+        lab.send_signal(signal.SIGINT)
+        _, err = lab.communicate(timeout=_DEADLINE_S)
+    assert (lab.returncode, f"warning: nothing is published of RouterOS {version}'s words" in err) == (0, is_warned)
+
+
 def test_publishing_without_a_lab_says_how_to_start_one(tmp_path: Path, mtts: Run) -> None:
     ran = mtts("lab", "publish", "1.0", "--lab-dir", str(tmp_path))
 
@@ -163,7 +207,18 @@ def test_publishing_without_a_lab_says_how_to_start_one(tmp_path: Path, mtts: Ru
     assert "hint: mtts lab up" in ran.err
 
 
-@pytest.mark.parametrize("arguments", [("--arch", "mips"), ("--version", "7.x"), ("--routers", "0")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--arch", "mips"),
+        ("--version", "7.x"),
+        ("--version", "7.23.3y"),
+        ("--version", "6.49"),
+        ("--version", "7.9.1"),
+        ("--routers", "0"),
+    ],
+    ids=" ".join,
+)
 def test_a_lab_that_cannot_be_is_a_usage_error(tmp_path: Path, mtts: Run, arguments: tuple[str, ...]) -> None:
     ran = mtts("lab", "up", "--lab-dir", str(tmp_path / "lab"), *arguments)
 

@@ -81,10 +81,9 @@ async def test_a_container_that_somebody_edits_during_an_update_is_not_lost(
     here.publish("1.2.4")
 
     def edit() -> None:
-        said = here.router.faults.foreign_command(
+        here.router.faults.foreign_command(
             "/container/set", where={"name": "tailscale-a"}, values={"comment": "mine now"}
         )
-        assert said == "done"
 
     here.router.faults.at_command(1, edit, path=path)
 
@@ -104,8 +103,7 @@ async def test_a_new_container_that_somebody_removes_during_an_update_is_told_an
     here.publish("1.2.4")
 
     def remove() -> None:
-        said = here.router.faults.foreign_command("/container/remove", where={"name": "tailscale-b"})
-        assert said == "done"
+        here.router.faults.foreign_command("/container/remove", where={"name": "tailscale-b"})
 
     here.router.faults.at_command(1, remove, path="/container/add")
 

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,8 @@ from mtts.lab.control import (
     Control,
     ControlError,
     Order,
-    Publication,
+    OrderRefusedError,
     give,
-    publish,
     read_control_file,
     write_control_file,
 )
@@ -57,11 +57,12 @@ def test_without_a_file_no_lab_is_running(tmp_path: Path) -> None:
         read_control_file(tmp_path / "lab.json")
 
 
-async def test_what_is_published_from_outside_is_what_build_image_makes(registry: LabRegistry) -> None:
-    digest = await publish(registry.control, Publication("2.0", tags=["stable", "2.0"], extracted_bytes=9000))
+async def test_what_is_published_from_outside_is_what_build_image_makes(lab: Lab) -> None:
+    options = {"version": "2.0", "tags": ["stable", "edge"], "extracted-bytes": 9000}
+    digest = await give(lab.registry.control, Order("registry", "publish", options))
     assert digest == build_image("2.0", extracted_bytes=9000).index_digest
-    for tag in ("stable", "2.0"):
-        pulled = await pull(f"{registry.address}/team/mikrotik-tailscale:{tag}", architecture="arm64")
+    for tag in ("stable", "edge", "v2.0"):
+        pulled = await pull(f"{lab.registry.address}/team/mikrotik-tailscale:{tag}", architecture="arm64")
         assert pulled.index_digest == digest
 
 
@@ -79,8 +80,19 @@ async def test_a_fault_set_from_outside_breaks_and_clearing_mends(lab: Lab) -> N
 async def test_a_routers_fault_is_set_from_outside_and_what_it_says_comes_back(lab: Lab) -> None:
     router = await lab.add_router("r")
     order = Order("r", "foreign-command", {"command": "/system/identity/set", "values": ["name=theirs"]})
-    assert await give(lab.registry.control, order) == "done"
+    assert await give(lab.registry.control, order) == ""
     assert router.setting("/system/identity", "name") == "theirs"
+
+
+async def test_what_a_router_says_against_a_foreign_command_comes_back(lab: Lab) -> None:
+    await lab.add_router("r1")
+    order = Order("r1", "foreign-command", {"command": "/interface/bridge/add", "values": {"naem": "x"}})
+    with pytest.raises(OrderRefusedError, match=r"^/interface/bridge/add: unknown parameter naem$") as refusal:
+        await give(lab.registry.control, order)
+    assert refusal.value.trapped
+    await lab.add_router("r2")
+    with pytest.raises(OrderRefusedError, match=r"^r1: .* naem; r2: .* naem$"):
+        await give(lab.registry.control, replace(order, target="all"))
 
 
 @pytest.mark.parametrize(
@@ -91,11 +103,16 @@ async def test_a_routers_fault_is_set_from_outside_and_what_it_says_comes_back(l
         (Order("r", "cut-link", {"how": "gently"}), "expected one of fin, rst, silence"),
         (Order("r", "cut-link", {"why": "x"}), "cut-link has no option why: how"),
         (Order("r", "cut-after"), "cut-after needs n"),
-        (Order("r", "cut-after", {"n": "soon"}), "n: expected INTEGER"),
-        (Order("r", "fill-disk", {"disk": "usb9"}), "no disk usb9"),
-        (Order("r", "hang", at_command=0), "commands are counted from 1"),
+        (Order("r", "cut-after", {"n": "soon"}), "n: expected a whole number from 1 to 1000000, not 'soon'"),
+        (Order("r", "fill-disk", {"disk": "usb9"}), "disk: expected one of none for the built-in flash, not 'usb9'"),
+        (Order("r", "hang", at_command=0), "n: expected a whole number from 1"),
+        (Order("r", "hang", at_command=1, of="/nowhere/add"), "path: expected a command of RouterOS"),
+        (Order("r", "truncate"), "unknown fault 'truncate': it is one of the registry; did you mean truncate-reply?"),
         (Order("registry", "denied", at_command=1), "does not count"),
-        (Order("registry", "status", {"status": 200}), "not the status of a failure"),
+        (
+            Order("registry", "status", {"status": 200}),
+            "status: expected an HTTP status of a failure, 400 to 511, not 200",
+        ),
     ],
     ids=str,
 )
@@ -114,18 +131,24 @@ async def test_without_the_secret_nothing_happens_and_it_is_not_repeated(registr
 
 
 @pytest.mark.parametrize(
-    ("publication", "complaint"),
+    ("options", "complaint"),
     [
-        (Publication("1.0", extracted_bytes=1), "at least 4096 bytes"),
-        (Publication("1.0", repository="UPPER"), "not a repository name"),
-        (Publication("1.0", tags=["a/b"], extracted_bytes=9000), "not a tag"),
+        ({}, "publish needs version"),
+        ({"version": ""}, "version: expected 1 to 127 letters"),
+        ({"version": "1.0+build"}, "version: expected 1 to 127 letters"),
+        ({"version": "1.0", "extracted-bytes": 1}, "extracted-bytes: expected a whole number from 4096"),
+        ({"version": "1.0", "repository": "UPPER"}, "repository: expected a repository's name"),
+        ({"version": "1.0", "tags": ["a/b"]}, "tags: expected a tag, once or more"),
+        ({"version": "1.0", "behaviour": "nope"}, "behaviour: expected one of ok, crash, crash-later"),
+        ({"version": "1.0", "platforms": "linux/mips"}, "platforms: expected one of linux/amd64"),
     ],
+    ids=str,
 )
 async def test_what_cannot_be_published_is_refused_with_the_reason(
-    registry: LabRegistry, publication: Publication, complaint: str
+    lab: Lab, options: dict[str, object], complaint: str
 ) -> None:
-    with pytest.raises(ControlError, match=complaint):
-        await publish(registry.control, publication)
+    with pytest.raises(OrderRefusedError, match=complaint):
+        await give(lab.registry.control, Order("registry", "publish", options))
 
 
 async def test_a_lab_that_is_gone_is_said(registry: LabRegistry) -> None:
@@ -135,6 +158,6 @@ async def test_a_lab_that_is_gone_is_said(registry: LabRegistry) -> None:
         await give(control, Order("registry", "clear"))
 
 
-async def test_control_requests_are_not_in_the_journal(registry: LabRegistry) -> None:
-    await publish(registry.control, Publication("1.0", extracted_bytes=9000))
-    assert registry.requests == []
+async def test_control_requests_are_not_in_the_journal(lab: Lab) -> None:
+    await give(lab.registry.control, Order("registry", "no-auth"))
+    assert lab.registry.requests == []

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from mtts.lab.fault_options import OptionError
+from mtts.lab.faults import RefusedError
 from mtts.lab.fleet import PASSWORD, Lab
 from mtts.lab.router import CONTROLLER_IN_TAILNET, LabRouter
 from mtts.lab.wire import encode_sentence
@@ -124,11 +126,14 @@ async def test_another_administrator_changes_removes_and_is_refused(lab: Lab, lo
     for name in ("x", "y"):
         await talker.say("/interface/bridge/add", f"=name={name}")
     give = router.faults.foreign_command
-    assert give("/interface/bridge/set", where={"name": "x"}, values={"comment": "theirs"}) == "done"
-    assert give("/interface/bridge/remove", where={"name": "y"}) == "done"
-    assert give("/interface/bridge/add", values={"name": "x"}).startswith("trap: failure: already have")
-    assert give("/interface/bridge/remove", where={"name": "z"}) == "no row of /interface/bridge has name=z"
-    assert give("/system/device-mode/update", values={"container": "yes"}).startswith("trap: a command that takes time")
+    give("/interface/bridge/set", where={"name": "x"}, values={"comment": "theirs"})
+    give("/interface/bridge/remove", where={"name": "y"})
+    with pytest.raises(RefusedError, match=r"^/interface/bridge/add: failure: already have"):
+        give("/interface/bridge/add", values={"name": "x"})
+    with pytest.raises(OptionError, match=r"^where: no row of /interface/bridge has name=z$"):
+        give("/interface/bridge/remove", where={"name": "z"})
+    with pytest.raises(RefusedError, match="a command that takes time"):
+        give("/system/device-mode/update", values={"container": "yes"})
     assert [(row["name"], row["comment"]) for row in router.rows("/interface/bridge")] == [("x", "theirs")]
     assert {(entry.session, entry.user) for entry in router.writes()[2:]} == {(0, "admin")}
 

@@ -284,14 +284,16 @@ async def test_cleared_faults_are_gone(registry: LabRegistry, client: httpx.Asyn
 @pytest.mark.parametrize(
     ("arguments", "refusal"),
     [
-        ({"kind": "fire"}, "unknown fault 'fire'"),
-        ({"kind": "status", "on": "roof"}, "unknown part 'roof'"),
-        ({"kind": "status", "method": "PUT"}, "unknown method 'PUT'"),
-        ({"kind": "redirect"}, "needs a host"),
-        ({"kind": "redirect", "host": "é"}, "headers are ASCII"),
-        ({"kind": "status", "times": 0}, "at least once"),
-        ({"kind": "status", "status": 200}, "not the status of a failure"),
-        ({"kind": "status", "status": 999}, "not a valid HTTPStatus"),
+        ({"kind": "fire"}, "kind: expected one of status"),
+        ({"kind": "status", "on": "roof"}, "on: expected one of manifests, blobs, token, any, not 'roof'"),
+        ({"kind": "status", "method": "PUT"}, "method: expected one of GET, HEAD, any, not 'PUT'"),
+        ({"kind": "redirect"}, "redirect needs host"),
+        ({"kind": "redirect", "host": "é"}, "host: expected 1 to 200 characters of ASCII"),
+        ({"kind": "status", "times": 0}, "times: expected a whole number from 1"),
+        ({"kind": "status", "status": 200}, "status: expected an HTTP status of a failure"),
+        ({"kind": "status", "status": 999}, "status: expected an HTTP status of a failure"),
+        ({"kind": "denied", "on": "blobs"}, "on: expected one of token, any, not 'blobs'"),
+        ({"kind": "damage", "method": "HEAD"}, "method: expected one of any, GET, not 'HEAD'"),
     ],
 )
 def test_a_fault_that_could_never_happen_is_refused(arguments: dict[str, Any], refusal: str) -> None:

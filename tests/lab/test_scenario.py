@@ -68,7 +68,21 @@ async def test_a_step_that_cannot_be_carried_out_at_a_command_is_in_the_router_s
     run_scenario(lab, read_scenario(_steps(step), ["r"]))
     await lab.clock.advance(0)
     assert (await (await login(router)).say("/interface/bridge/add")).trap is None
-    assert any("no disk usb1" in line["message"] for line in router.device.log_rows)
+    assert any(
+        "disk: expected one of none for the built-in flash, not 'usb1'" in line["message"]
+        for line in router.device.log_rows
+    )
+
+
+async def test_a_step_that_cannot_be_carried_out_at_its_moment_is_in_the_router_s_log(lab: Lab) -> None:
+    router = await lab.add_router("r")
+    wrong = {"command": "/interface/bridge/add", "values": {"x": "y"}}
+    step = {"router": "r", "fault": "foreign-command", "with": wrong, "at": 1}
+    run_scenario(lab, read_scenario(_steps(step), ["r"]))
+    await lab.clock.advance(1)
+    assert [line["message"] for line in router.device.log_rows] == [
+        "foreign-command: /interface/bridge/add: unknown parameter x"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +99,20 @@ async def test_a_step_that_cannot_be_carried_out_at_a_command_is_in_the_router_s
         (_steps({**HANG, "fault": "cut-after"}), ("steps", 0, "with", "n"), "cut-after needs n"),
         (_steps({**HANG, "at": -1}), ("steps", 0, "at"), "simulated seconds"),
         (_steps({**HANG, "at": True}), ("steps", 0, "at"), "simulated seconds"),
+        (_steps({**HANG, "at": 1e300}), ("steps", 0, "at"), "simulated seconds from 0 to"),
         (_steps({**HANG, "at": 1, "on": {"command": "any"}}), ("steps", 0, "on"), "a step has one of"),
         (_steps({**HANG, "after": 1}), ("steps", 0, "after"), "no step before"),
-        (_steps(HANG, {**HANG, "on": {"command": "x"}}), ("steps", 1, "on", "command"), "a command like"),
+        (
+            _steps(HANG, {**HANG, "on": {"command": "x"}}),
+            ("steps", 1, "on", "command"),
+            "a command of RouterOS such as /container/add, or any, or write",
+        ),
         (_steps({**HANG, "on": {"command": "any", "count": 0}}), ("steps", 0, "on", "count"), "from 1"),
         (_steps({**HANG, "on": {"command": "any", "when": "never"}}), ("steps", 0, "on", "when"), "before, after"),
         (_steps({**HANG, "router": "all", "on": {"command": "any"}}), ("steps", 0, "on"), "only one router's"),
         (_steps({**HANG, "fault": "cut-link", "with": {"how": 1}}), ("steps", 0, "with", "how"), "one of fin, rst"),
         (
-            _steps({**HANG, "fault": "foreign-command", "with": {"command": "/x", "values": ["a"]}}),
+            _steps({**HANG, "fault": "foreign-command", "with": {"command": "/file/add", "values": ["a"]}}),
             ("steps", 0, "with", "values"),
             "expected NAME=VALUE",
         ),

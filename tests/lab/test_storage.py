@@ -73,6 +73,51 @@ async def test_a_full_flash_fails_the_extraction_and_keeps_what_was_written(grou
     assert await resource(on, "free-hdd-space") > 290_000
 
 
+@pytest.mark.parametrize(
+    ("version", "state"), [("7.19.6", ("status", "error")), ("7.24", ("download/extract failed", "true"))]
+)
+async def test_an_extraction_that_dies_halfway_leaves_half_a_root_directory_and_says_so(
+    version: str, state: tuple[str, str], ground: MakeGround
+) -> None:
+    on = await ground(version=version)
+    await on.lay()
+    await on.lab.clock.advance(60)
+    before, used = await resource(on, "free-hdd-space"), on.router.device.storage.flash.used_bytes
+    on.router.faults.fail_extraction(after_percent=50)
+    await on.add()
+    await on.lab.clock.advance(60)
+    row = await on.print()
+    assert (row[state[0]], row.get("image-id", "")) == (state[1], "")
+    assert any(
+        "download/extract error: failed to extract layer" in line["message"] for line in on.router.device.log_rows
+    )
+    assert row[".about"] == "download/extract error: failed to extract layer"
+    root = on.router.device.files.entries["mtts/a"].room_bytes
+    assert 180_000 < root < 220_000  # of 400 000, in blocks
+    assert on.router.device.storage.flash.used_bytes == used + root
+    assert await resource(on, "free-hdd-space") == before - root
+    assert "not ready" in str((await on.do("start")).trap)
+    await on.do("remove")
+    await on.lab.clock.advance(60)
+    assert await resource(on, "free-hdd-space") == before
+    await on.add("mtts/b")
+    await on.lab.clock.advance(60)
+    assert await on.state() == "stopped"
+
+
+async def test_an_extraction_may_end_well_without_the_program(ground: MakeGround) -> None:
+    on = await ground()
+    on.router.faults.hollow_extraction(after_percent=25)
+    await on.lay()
+    await on.add()
+    await on.lab.clock.advance(5)
+    assert (await on.state(), (await on.print())["image-id"][:7]) == ("stopped", "sha256:")
+    assert (await on.do("start")).trap is None
+    await on.lab.clock.advance(10)
+    assert await on.state() == "stopped"
+    assert any("execvpe /entrypoint.sh failed" in line["message"] for line in on.router.device.log_rows)
+
+
 async def test_tmpfs_keeps_its_configuration_and_forgets_its_contents(lab: Lab, login: Login) -> None:
     router = await lab.add_router("r")
     await (await login(router)).say("/disk/add", "=type=tmpfs", "=slot=ram1", "=tmpfs-max-size=1M")

@@ -35,11 +35,10 @@ _REAL: Final = re.compile(r"[-+]?(?:\.[0-9]{1,18}|[0-9]{1,18}\.[0-9]{0,18})(?:[e
 _UNSPEAKABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _QUOTED: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _HARMLESS: Final = re.compile(r".?.?|<[a-z ]+>")
-_NO_ALIASES: Final = (
-    "anchors (&) and aliases (*) are not used in inventories; what is shared goes in defaults or groups,"
-    " text that begins so in quotes"
-)
-_NO_TAGS: Final = "tags (!) are not used in inventories; text that begins so goes in quotes"
+_NO_ALIASES: Final = "anchors (&) and aliases (*) are not used here; {instead}text that begins so goes in quotes"
+_NO_TAGS: Final = "tags (!) are not used here; text that begins so goes in quotes"
+INSTEAD_OF_ALIASES: Final = "what is shared goes in defaults or groups, "
+"""In an inventory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ class Document:
     """The values of one file, and what is wrong with its form."""
 
     value: object = None
+    instead: str = INSTEAD_OF_ALIASES
+    """What does the work of aliases, as the beginning of half a sentence."""
     lines: dict[KeyPath, int] = field(default_factory=dict)
     """Line (from 1) of each key and list item."""
     scalars: dict[KeyPath, ScalarPlace] = field(default_factory=dict)
@@ -74,9 +75,9 @@ class Document:
         self.complaints.append(Complaint(line or self.line_of(path), path, text))
 
 
-def parse_yaml(text: str) -> Document:
+def parse_yaml(text: str, *, instead: str = INSTEAD_OF_ALIASES) -> Document:
     """Read one YAML document; what is wrong is in its `complaints`, nothing is raised."""
-    document = Document()
+    document = Document(instead=instead)
     parser = YAML(typ="safe", pure=True)
     try:
         _Builder(document, parser.parse(text)).build()
@@ -108,7 +109,7 @@ class _Builder:
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._complain((), event, "a second YAML document begins here; an inventory is one")
+                    self._complain((), event, "a second YAML document begins here; a file holds one")
                     return
             elif isinstance(event, NodeEvent):
                 try:
@@ -184,7 +185,7 @@ class _Builder:
     def _judge(self, event: NodeEvent, path: KeyPath) -> None:
         # The word after ! or & is not shown: a password that begins so looks like a tag or an anchor.
         if event.anchor is not None:
-            self._complain(path, event, _NO_ALIASES)
+            self._complain(path, event, _NO_ALIASES.format(instead=self._document.instead))
         if getattr(event, "tag", None) is not None:
             self._complain(path, event, _NO_TAGS)
         if isinstance(event, ScalarEvent) and _UNSPEAKABLE.search(event.value):
