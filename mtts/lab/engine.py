@@ -29,7 +29,10 @@ REMOVE_S = 2.0
 STOP_LIMIT_S = 10.0
 """How long a process has to end in good order, where nothing else is set."""
 SIGNALS = {1: "Hangup", 2: "Interrupt", 3: "Quit", 9: "Killed", 10: "User defined signal 1", 15: "Terminated"}
+SIGKILL = 9
 LOSES_CONTAINERS = frozenset({(7, 22, 0), (7, 22, 1)})
+STOPPED_STATUS = 143
+"""What a process that signal 15 ended has ended with."""
 MESSAGE_LIMIT = 179
 """RouterOS cuts a container's log message at this many characters, its name included."""
 
@@ -86,13 +89,20 @@ class Engine:
             self._device.later(self._stop_s(container), lambda: self._stopped(container))
 
     def kill(self, container: Container, signal: int = 9) -> None:
-        """End a container's process at once, one that is stuck in stopping too."""
+        """End a container's process at once, one that is stuck in stopping too; nothing handles signal 9."""
         if container.phase not in UP:
             raise Trap(self._device.quirks.stop_when_down_text)
+        before = container.phase
         _cancel_restart(container)
         container.phase = Phase.STOPPING
         self._tell(container, f"signal {signal} ({SIGNALS.get(signal, 'Unknown')})")
-        self._stopped(container)
+        process = container.process
+        if not self._device.quirks.kill_in_good_order or signal == SIGKILL or process is None:
+            self._stopped(container)
+        elif process.on_signal == "ignored":
+            container.phase = before
+        else:
+            self._device.later(STOP_S if process.on_signal == "handled" else 0.0, lambda: self._stopped(container))
 
     def restart(self, container: Container) -> None:
         """Stop in good order and start again; start what is not up."""
@@ -151,7 +161,7 @@ class Engine:
 
     def _is_taken(self, veth: str, wanting: Container) -> bool:
         """Whether another process holds an interface; two that are starting race, and the first one wins."""
-        return any(
+        return self._device.quirks.busy_veth == "refused" and any(
             one.phase in {Phase.RUNNING, Phase.STOPPING} and veth in _taken_by(one)
             for one in self.containers.values()
             if one is not wanting
@@ -191,6 +201,8 @@ class Engine:
         """Start what starts on boot; finish what was being removed."""
         loses = self._device.quirks.reboot_loses_containers and self._device.version in LOSES_CONTAINERS
         for container in list(self.containers.values()):
+            if not self._device.quirks.comments_survive_reboot:
+                container.item.values.pop("comment", None)
             if loses:
                 self._forget(container)
             elif container.phase is Phase.DELETING:
@@ -241,7 +253,9 @@ class Engine:
         process = container.process
         if process is None or not self._device.has("health-checks"):
             return
-        plan = plan_of(container.item.values, container.image if self._device.quirks.image_health_check else None)
+        quirks = self._device.quirks
+        image = container.image if quirks.image_health_check else None
+        plan = plan_of(container.item.values, image, interval_s=quirks.health_check_interval_s)
         if plan is not None:
             container.health = Health.UNKNOWN
             container.check = HealthCheck(
@@ -279,6 +293,8 @@ class Engine:
         if container.starts_when_stopped:
             container.starts_when_stopped = False
             self._begin(container)
+        elif self._device.quirks.stop_counts_as_failure:
+            self._restart_later(container, STOPPED_STATUS)
 
     def _release(self, container: Container) -> None:
         _end_check(container)
@@ -294,6 +310,9 @@ class Engine:
         self._release(container)
         container.phase = Phase.STOPPED
         self._tell(container, f"exited with status {status}")
+        self._restart_later(container, status)
+
+    def _restart_later(self, container: Container, status: int) -> None:
         pause_s = restart_pause_s(container, status)
         if pause_s is not None:
             container.restart = self._device.later(pause_s, lambda: self._restarted(container))

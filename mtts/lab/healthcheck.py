@@ -16,7 +16,8 @@ from mtts.lab.values import duration_s
 if TYPE_CHECKING:
     from mtts.lab.pull import PulledImage
 
-DEFAULTS = {"interval": "30s", "start-period": "0s", "start-interval": "5s", "retries": "3"}
+DEFAULTS = {"start-period": "0s", "start-interval": "5s", "retries": "3"}
+SETTINGS = ("cmd", "interval", *DEFAULTS)
 NANOSECONDS = 1_000_000_000
 
 
@@ -30,13 +31,13 @@ class CheckPlan:
     retries: int
 
 
-def plan_of(values: Mapping[str, str], image: PulledImage | None) -> CheckPlan | None:
-    """The check that a container is to have, None without one."""
+def plan_of(values: Mapping[str, str], image: PulledImage | None, *, interval_s: float) -> CheckPlan | None:
+    """The check that a container is to have, each `interval_s` where nothing else is said; None without one."""
     given = _image_check(image)
-    given |= {name: values[f"healthcheck-{name}"] for name in ("cmd", *DEFAULTS) if values.get(f"healthcheck-{name}")}
+    given |= {name: values[f"healthcheck-{name}"] for name in SETTINGS if values.get(f"healthcheck-{name}")}
     if not given.get("cmd"):
         return None
-    settings = DEFAULTS | given
+    settings = DEFAULTS | {"interval": f"{interval_s:.0f}s"} | given
     return CheckPlan(
         interval_s=duration_s("healthcheck-interval", settings["interval"]),
         start_period_s=duration_s("healthcheck-start-period", settings["start-period"]),

@@ -35,6 +35,20 @@ class Quirks:
     stop_when_down_text: str = "failure: not running"
     start_failure: Literal["about", "trap"] = "about"
     """A start that cannot work: accepted and shown in `.about`, or refused at once."""
+    busy_veth: Literal["refused", "shared"] = "refused"
+    """A start on a veth that another container's process has: cannot acquire it, or both run on it."""
+    shared_mount_lists: bool = True
+    """A container may name a mount list that another container names too."""
+    comments_survive_reboot: bool = True
+    """A container's comment is still there after a reboot."""
+    stop_counts_as_failure: bool = False
+    """A process that a `stop` ended has failed in the eyes of its restart policy; documentation says that it stays."""
+    kill_in_good_order: bool = False
+    """`/container/kill` delivers its signal to a program that may handle or ignore it; else it ends it at once."""
+    health_check_interval_s: float = 30.0
+    """How often a health check runs whose settings do not say so; 30 s is Docker's default."""
+    cut_through_node: Literal["fin", "silence"] = "fin"
+    """Sessions through a node that stops: cut, or half-open, so that their clients wait for ever."""
     deleting_holds_veth: bool = False
     """An add on the veth of a container that is being removed is refused as if the veth did not exist."""
     root_dir_slash: Literal["by-version", "always", "never"] = "by-version"

@@ -146,7 +146,7 @@ class LabRouter:
             return
         for session in list(self.device.sessions.values()):
             if session.is_through_node:
-                session.abort()
+                session.cut(self.device.quirks.cut_through_node)
 
     # looking and changing by hand
 

@@ -11,6 +11,7 @@ from mtts.core.outcome import Outcome
 from mtts.lab.boards import MIB
 from mtts.lab.images import build_image
 from mtts.lab.quirks import Quirks
+from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, REPOSITORY, VERSIONS, Deployment, lab_image, versions
 
@@ -24,6 +25,9 @@ OTHER_WAYS: Mapping[str, tuple[Any, ...]] = {
     "start_when_up_text": ("already started",),
     "stop_when_down_text": ("nothing to stop",),
     "start_failure": ("trap",),
+    "busy_veth": ("shared",),
+    "shared_mount_lists": (False,),
+    "stop_counts_as_failure": (True,),
     "deleting_holds_veth": (True,),
     "root_dir_slash": ("always", "never"),
     "root_dir_exists": ("failed",),
@@ -41,6 +45,10 @@ UNTOUCHED_BY_A_DEPLOY = {
     "dead_repull",  # nor does it here; the lab's own tests try both
     "image_health_check",  # of an image that brings one, which has a test of its own
     "running_beside_health",  # the same
+    "health_check_interval_s",  # the same
+    "comments_survive_reboot",  # no reboot either; a test of its own
+    "kill_in_good_order",  # nothing of mtts kills
+    "cut_through_node",  # a node that a router is reached through is not updated; the lab's own tests try both
     "reboot_loses_containers",  # a deploy refuses these versions
     "clock_after_power_cut",  # no power cut either; the same
     "default_policy_beyond_giver",  # a deploy leaves no script on the router
@@ -136,7 +144,9 @@ async def test_an_image_pinned_by_digest_is_deployed_or_refused_in_the_router_s_
 
 @pytest.mark.parametrize("version", ["7.21.5", "7.22.3", "7.24"])
 @pytest.mark.parametrize(
-    "quirk", [{}, {"running_beside_health": True}, {"image_health_check": False}], ids=["check", "beside", "ignored"]
+    "quirk",
+    [{}, {"running_beside_health": True}, {"image_health_check": False}, {"health_check_interval_s": 5.0}],
+    ids=["check", "beside", "ignored", "often"],
 )
 async def test_an_image_with_a_health_check_is_deployed_as_any_other(
     deployment: MakeDeployment, quirk: dict[str, Any], version: str
@@ -171,3 +181,62 @@ async def test_after_a_power_cut_a_deploy_waits_for_nothing_but_a_clock_that_is_
     else:
         assert (early.outcome, early.problem) == (Outcome.DEPLOYED, None)
         assert (await here.deploy()).outcome is Outcome.NO_OP
+
+
+@pytest.mark.parametrize("version", ["7.18.2", "7.24"])
+@pytest.mark.parametrize("survive", [True, False])
+async def test_a_container_whose_mark_a_reboot_took_is_not_touched(
+    deployment: MakeDeployment, survive: bool, version: str
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(comments_survive_reboot=survive))
+    await here.deploy()
+    here.router.faults.reboot()
+    await here.wait(BOOT_S + 10)
+
+    result = await here.deploy()
+
+    if survive:
+        assert (result.outcome, result.problem) == (Outcome.NO_OP, None)
+    else:
+        assert result.outcome is Outcome.REFUSED
+        assert result.problem is not None
+        assert result.problem.code == "foreign-container"
+        assert here.writes == []
+    assert len(here.online) == 1
+
+
+@pytest.mark.parametrize("version", ["7.18.2", "7.21.5", "7.23.3"])
+@pytest.mark.parametrize("quirk", [{"busy_veth": "shared"}, {"stop_counts_as_failure": True}])
+async def test_an_update_swaps_whatever_a_busy_veth_and_a_stop_mean(
+    deployment: MakeDeployment, store: Store, quirk: dict[str, Any], version: str
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(**quirk))
+    await here.deploy()
+    (before,) = here.online
+    here.publish("1.2.4")
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.problem) == (Outcome.UPDATED, None)
+    await here.wait(60)
+    assert here.online == [before]
+    assert here.lab.tailnet.fights == 0
+
+
+@pytest.mark.parametrize("version", ["7.18.2", "7.23.3"])
+async def test_where_a_mount_list_cannot_be_shared_an_update_leaves_the_old_release_alone(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployment(version=version, quirks=Quirks(shared_mount_lists=False))
+    await here.deploy()
+    (before,) = here.online
+    here.publish("1.2.4")
+
+    result = await here.update(store)
+
+    assert result.outcome is Outcome.KEPT_OLD
+    assert result.problem is not None
+    assert "input does not match any value of mount" in result.problem.message
+    assert here.online == [before]
+    assert len(here.rows("/container")) == 1
+    assert (await here.deploy()).outcome is Outcome.NO_OP

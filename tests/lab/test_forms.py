@@ -7,7 +7,7 @@ from mtts.lab.menus import FACTORIES
 from mtts.lab.reply import Trap
 from mtts.lab.schema import load_schema, published
 from mtts.lab.table import Singleton, Table
-from tests.lab.desk import ask, make_device
+from tests.lab.desk import ROOT, ask, make_device
 
 INVALID = "invalid value for argument {}"
 NO_MATCH = "input does not match any value of {}"
@@ -17,7 +17,7 @@ def refused(path: str, **args: str) -> str:
     device = make_device()
     ask(device, "/interface/bridge/add", name="bridge1")
     with pytest.raises(Trap) as trap:
-        ask(device, path, **args)
+        ask(device, path, ROOT, **args)
     return trap.value.message
 
 

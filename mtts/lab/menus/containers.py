@@ -108,6 +108,7 @@ class ContainerTable(Table):
         new.setdefault("root-dir", self._path(f"container-store/{self._last_id + 1:08x}"))
         self._check_root(values.path_key(new["root-dir"]))
         self._check_layers(new)
+        self._check_shared(new)
 
     def after_add(self, item: Item) -> None:
         """The image is pulled from now on."""
@@ -120,6 +121,7 @@ class ContainerTable(Table):
         if "root-dir" in changes and changes["root-dir"] != item.values["root-dir"]:
             raise Trap("moving a root-dir is not modelled in the lab", Category.GENERAL)
         self._check_layers(changes)
+        self._check_shared(changes, item)
         if self._pulls_anew({**item.values, **changes}, item.values):
             self.device.engine.check_repull(self.device.engine.containers[item.id])
 
@@ -183,6 +185,13 @@ class ContainerTable(Table):
         column = "list" if self.device.has("mount-lists" if name.startswith("mount") else "env-lists") else "name"
         known = {item.values.get(column) for item in self.device.menu_of(Table, path).items.values()}
         if self.device.quirks.lists_must_exist and any(part not in known for part in value.split(",") if part):
+            raise no_match(name)
+
+    def _check_shared(self, new: Mapping[str, str], current: Item | None = None) -> None:
+        name = "mountlists" if self.device.has("mount-lists") else "mounts"
+        wanted = {part for part in new.get(name, "").split(",") if part}
+        others = (item.values.get(name, "").split(",") for item in self.items.values() if item is not current)
+        if not self.device.quirks.shared_mount_lists and any(wanted & set(parts) for parts in others):
             raise no_match(name)
 
     def _check_tmpfs(self, value: str) -> None:
