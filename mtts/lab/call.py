@@ -65,7 +65,12 @@ class Menu:
 
 
 def list_rows(rows: Iterable[Row], command: Command) -> Reply:
-    """Answer a print: rows that match the query, cut down to the wanted properties, or their count."""
+    """Answer a print: rows that match the query, cut down to the wanted properties, or their count.
+
+    The console's `where` never comes here from a script; what a router makes of it from a client is not published.
+    """
+    if "where" in command.args:
+        raise Trap("where is for the console, a client asks by query", Category.ARGUMENT)
     matches = compile_query(command.queries)
     found = [row for row in rows if matches(row)]
     if "count-only" in command.args:

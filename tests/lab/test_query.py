@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mtts.lab.query import compile_query
 from mtts.lab.reply import Trap
+from tests.lab.desk import ask, make_device
 
 ROWS = {
     "a": {"name": "a", "type": "ether", "mtu": "1500", "comment": ""},
@@ -113,3 +114,10 @@ def test_any_expression_selects_what_it_says_and_several_must_all_hold(wanted: l
 def test_a_query_that_cannot_be_worked_out_is_refused(query: list[str]) -> None:
     with pytest.raises(Trap, match="invalid query"):
         compile_query(query)
+
+
+@pytest.mark.parametrize("path", ["/container/print", "/container/find", "/interface/veth/print", "/file/print"])
+@pytest.mark.parametrize("condition", ["", "name=a"])
+def test_a_client_s_where_is_refused_rather_than_passed_over(path: str, condition: str) -> None:
+    with pytest.raises(Trap, match="a client asks by query"):
+        ask(make_device(), path, where=condition)
