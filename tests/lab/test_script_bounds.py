@@ -2,8 +2,10 @@
 
 import pytest
 
+from mtts.lab.fleet import Lab
 from mtts.lab.reply import Trap
 from mtts.lab.script.job import JOB_LIMIT
+from tests.lab.conftest import Login
 from tests.lab.desk import ask, logged, make_device, printed, printed_in_time
 
 GROWN = ':local b "x"; :for i from=1 to=17 do={ :set b ($b . $b) }'
@@ -81,3 +83,21 @@ async def test_work_on_much_takes_time_as_many_commands_do() -> None:
 def test_execute_without_a_script_is_refused() -> None:
     with pytest.raises(Trap, match=r"missing value\(s\) of argument\(s\) script"):
         ask(make_device(), "/execute", as_string="")
+
+
+async def test_clients_of_a_running_lab_are_heard_whatever_scripts_do(login: Login) -> None:
+    async with Lab(clock="running", speed=1000) as lab:
+        busy, other = [await lab.add_router(name, tls=False) for name in ("busy", "other")]
+        talker = await login(busy)
+        await talker.say("/system/script/add", "=name=s", "=source=:execute {/system/script/run s}")
+        for source in (":while (true) do={}", "/system/script/run s", ":for i from=1 to=999999999999 do={}"):
+            assert (await talker.say("/execute", f"=script={source}")).trap is None
+        await lab.clock.wait(1)
+        jobs = [row[".id"] for row in (await talker.say("/system/script/job/print")).rows]
+        assert len(jobs) >= 2
+        assert (await (await login(other)).say("/system/identity/print")).rows == [{"name": "other"}]
+        await talker.say("/system/script/set", "=numbers=s", "=source=")
+        for job in jobs:
+            await talker.say("/system/script/job/remove", f"=numbers={job}")
+        await lab.clock.wait(1)
+        assert not busy.device.scripts.jobs
