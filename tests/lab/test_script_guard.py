@@ -93,3 +93,56 @@ async def test_a_power_cut_at_any_write_leaves_exactly_one_container_up(
     assert len(up(on)) == 1
     assert device.boots == 1
     assert not device.scripts.jobs
+
+
+GUARD = """
+:global phase "armed"
+:local rests do={
+  :local which [/container/find where name=$1]
+  :onerror e in={ :return [/container/get $which stopped] } do={ :return ([/container/get $which status] = "stopped") }
+}
+:local up do={
+  :local which [/container/find where name=$1]
+  :onerror e in={ :return [/container/get $which running] } do={ :return ([/container/get $which status] = "running") }
+}
+:do { /file/add name=guard.json contents="{}" } on-error={}
+/system/scheduler/add name=guard policy=read,write start-time=startup on-event={ /file/set guard.json contents="rebooted" }
+:onerror problem in={
+  /container/stop [/container/find where name=old]
+  :for i from=1 to=60 do={ :if (![$rests old]) do={ :delay 1s } }
+  :if (![$rests old]) do={ :error "old does not stop" }
+  :set phase "swapped"
+  /container/start [/container/find where name=new]
+  :for i from=1 to=60 do={
+    :local said [:deserialize from=json [/file/get guard.json contents]]
+    :if (($said->"token") = "go" and [$up new]) do={ :set phase "confirmed" }
+    :if ($phase = "swapped") do={ :delay 1s }
+  }
+  :if ($phase != "confirmed") do={ :error "no token" }
+} do={
+  :log warning "guard: $problem"
+  :do { /container/stop [/container/find where name=new] } on-error={}
+  :delay 15s
+  /container/start [/container/find where name=old]
+  :set phase "returned"
+}
+/system/scheduler/remove [/system/scheduler/find where name=guard]
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("token", "phase", "left"), [("go", "confirmed", "new"), ("no", "returned", "old")])
+async def test_a_guard_that_reads_its_token_from_a_file_ends_well(
+    version: str, token: str, phase: str, left: str, ground: MakeGround
+) -> None:
+    on = await two_containers(ground, version)
+    device = on.router.device
+    assert (await on.talker.say("/execute", f"=script={GUARD}")).trap is None
+    await on.lab.clock.advance(20)
+    assert (len(device.table("/system/scheduler").items), logged(device)) == (1, [])
+    on.router.write_file("guard.json", f'{{"token":"{token}"}}'.encode())
+    await on.lab.clock.advance(LONG_S)
+    assert (device.scripts.globals["phase"], up(on)) == (phase, [left])
+    assert not device.scripts.jobs
+    assert not device.table("/system/scheduler").items
+    assert logged(device) == ([] if phase == "confirmed" else ["guard: no token"])
