@@ -106,7 +106,9 @@ GUARD = """
   :onerror e in={ :return [/container/get $which running] } do={ :return ([/container/get $which status] = "running") }
 }
 :do { /file/add name=guard.json contents="{}" } on-error={}
-/system/scheduler/add name=guard policy=read,write start-time=startup on-event={ /file/set guard.json contents="rebooted" }
+/system/scheduler/add name=guard policy=read,write start-time=startup on-event={
+  /file/set guard.json contents="rebooted"
+}
 :onerror problem in={
   /container/stop [/container/find where name=old]
   :for i from=1 to=60 do={ :if (![$rests old]) do={ :delay 1s } }
