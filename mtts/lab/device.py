@@ -45,7 +45,8 @@ FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 SHUTDOWN_DELAY_S = 1.0
 LOG_LINES = 1000
 CONTAINER_PACKAGE_MENUS = ("/container", "/interface/veth")
-DEFAULT_REGISTRY = "https://registry-1.docker.io"
+DEFAULT_REGISTRY, FORMER_DEFAULT_REGISTRY = "https://registry-1.docker.io", "https://lscr.io"
+"""Where images without a host come from when nobody set a registry: the former one up to 7.21.1 (changelogs)."""
 
 MenuT = TypeVar("MenuT", bound=Menu)
 
@@ -162,7 +163,8 @@ class Device:
 
     def registry_host(self) -> str:
         """Where images without a host in their reference come from."""
-        url = self.setting("/container/config", "registry-url") or DEFAULT_REGISTRY
+        default = DEFAULT_REGISTRY if self.has("docker-by-default") else FORMER_DEFAULT_REGISTRY
+        url = self.setting("/container/config", "registry-url") or default
         return url.partition("://")[2] or url
 
     def has_interface(self, name: str) -> bool:

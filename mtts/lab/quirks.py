@@ -18,6 +18,10 @@ class Quirks:
 
     status_beside_flags: bool = False
     """7.20 to 7.22 still send the text `status` next to the flags."""
+    false_flags: Literal["by-version", "sent", "omitted"] = "by-version"
+    """Flags that are false: left out from 7.23, or in every version from 7.20 sent, or left out."""
+    image_reference: Literal["by-version", "tag", "repo"] = "by-version"
+    """The property that tells an image's whole reference: `repo` in 7.18 and 7.19, else `tag`; or always one."""
     shell_answer: ShellAnswer = "ret"
     """`/container/shell cmd=` over the API: output in `!done =ret=`, in `!re` rows, refused so that only `/execute
     as-string` works, or refused by both."""

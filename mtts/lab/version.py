@@ -37,6 +37,7 @@ Trait = Literal[
     "log-menu",
     "mounted-disks",
     "system-root-refused",
+    "docker-by-default",
 ]
 
 SINCE: dict[Trait, Version] = {
@@ -51,6 +52,7 @@ SINCE: dict[Trait, Version] = {
     "mount-lists": (7, 21, 0),
     "veth-in-container-package": (7, 21, 0),
     "mounted-disks": (7, 21, 2),
+    "docker-by-default": (7, 21, 2),
     "explicit-command": (7, 22, 0),
     "leading-slash": (7, 22, 0),
     "auto-repull": (7, 22, 0),

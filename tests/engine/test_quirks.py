@@ -17,6 +17,8 @@ from tests.engine.fleet import BOOT_S, REPOSITORY, VERSIONS, Deployment, lab_ima
 
 OTHER_WAYS: Mapping[str, tuple[Any, ...]] = {
     "status_beside_flags": (True,),
+    "false_flags": ("sent", "omitted"),
+    "image_reference": ("tag", "repo"),
     "shell_answer": ("rows", "tty-trap", "unavailable"),
     "shell_takes_id": (False,),
     "start_while_extracting": ("trap", "queue"),

@@ -122,3 +122,44 @@ async def test_a_session_through_a_node_that_stops_is_cut_or_half_open(
     on.router.device.drop_sessions()
     with pytest.raises(EOFError):
         await through.hear()
+
+
+@pytest.mark.parametrize("version", ["7.20.8", "7.22.3", "7.24"])
+@pytest.mark.parametrize("false_flags", ["sent", "omitted"])
+async def test_false_flags_are_sent_or_left_out(ground: MakeGround, version: str, false_flags: Any) -> None:
+    on = await ground(version=version, quirks=Quirks(false_flags=false_flags))
+    await on.run()
+
+    assert (await on.print()).get("stopped") == ("false" if false_flags == "sent" else None)
+    assert await on.state() == "running"
+
+
+@pytest.mark.parametrize("version", ["7.18.2", "7.24"])
+@pytest.mark.parametrize(("name", "other"), [("tag", "repo"), ("repo", "tag")])
+async def test_an_image_s_reference_has_either_name(ground: MakeGround, version: str, name: Any, other: str) -> None:
+    on = await ground(version=version, quirks=Quirks(image_reference=name))
+    await on.run()
+
+    row = await on.print()
+    assert row[name].endswith("/team/mikrotik-tailscale:stable")
+    assert other not in row
+
+
+@pytest.mark.parametrize(
+    ("version", "host"),
+    [
+        ("7.18.2", "lscr.io"),
+        ("7.21.1", "lscr.io"),
+        ("7.21.2", "registry-1.docker.io"),
+        ("7.24", "registry-1.docker.io"),
+    ],
+)
+async def test_an_image_without_a_host_comes_from_the_version_s_registry(
+    ground: MakeGround, version: str, host: str
+) -> None:
+    on = await ground(version=version)
+    await on.lay()
+    await on.talker.say("/container/add", "=remote-image=a/b:c", "=interface=veth1")
+
+    row = await on.print()
+    assert row.get("repo", row.get("tag")) == f"{host}/a/b:c"

@@ -56,7 +56,10 @@ def _flags(device: Device, container: Container) -> dict[str, str]:
     shown = {phase.value}
     if container.health is not None and phase is Phase.RUNNING:
         shown = {container.health.value, *(shown if device.quirks.running_beside_health else ())}
-    if device.has("false-flags-omitted"):
+    omitted = device.has("false-flags-omitted")
+    if device.quirks.false_flags != "by-version":
+        omitted = device.quirks.false_flags == "omitted"
+    if omitted:
         return dict.fromkeys(sorted(shown), "true")
     known: list[Phase | Health] = [*Phase, *(Health if device.has("health-checks") else ())]
     return {flag.value: "true" if flag.value in shown else "false" for flag in known}
@@ -64,7 +67,10 @@ def _flags(device: Device, container: Container) -> dict[str, str]:
 
 def _image_row(device: Device, container: Container) -> dict[str, str]:
     reference = full_reference(device, container.item.values["remote-image"])
-    row = {"os": "", "arch": "", "repo" if device.has("repo") else "tag": reference}
+    name = device.quirks.image_reference
+    if name == "by-version":
+        name = "repo" if device.has("repo") else "tag"
+    row = {"os": "", "arch": "", name: reference}
     image = container.image
     if image is None:
         return row
