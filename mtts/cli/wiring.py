@@ -15,6 +15,7 @@ from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters, fetch_fingerprint
 from mtts.adapters.routeros.tls import normal_fingerprint
 from mtts.adapters.run_lock import run_lock
+from mtts.adapters.scripts import read_script
 from mtts.adapters.secrets import SecretStore, open_secret
 from mtts.adapters.store.place import find_place
 from mtts.cli.options import Settings
@@ -76,7 +77,7 @@ async def services_for(
         known_sizes={release.manifest_digest: release.extracted_bytes for release in known},
     ) as registry:
         remembering = RememberingRegistry(registry, store, clock) if store else registry
-        yield Services(LibrouterosRouters(secrets), remembering, secrets, clock, emit, timeout_s)
+        yield Services(LibrouterosRouters(secrets), remembering, secrets, clock, emit, read_script("guard"), timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The swap of a node's container for one of another release, as data: stage, switch, commit.
+"""What is staged for the swap of a node's container, and the transaction (transaction.py) that it opens.
 
 A/B: the next release is unpacked in the slot that is free while the old one serves, so that the node is away only
 from the stop of one to the start of the other. The old container stays startable until the new one is proven and
@@ -6,23 +6,11 @@ recorded; nothing unproven starts by itself. An update changes the release and n
 from the inventory is a deploy's business.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mtts.core.changes import (
-    Add,
-    AwaitHealthy,
-    AwaitPull,
-    Change,
-    PlaceKey,
-    ProveImage,
-    Record,
-    Remove,
-    Set,
-    Start,
-    Stop,
-)
+from mtts.core.changes import Add, Change, PlaceKey, Remove
 from mtts.core.desired import (
     KEY_FILE,
     STATE_DIR,
@@ -35,15 +23,16 @@ from mtts.core.desired import (
 from mtts.core.dialect import Dialect, Term
 from mtts.core.diff import diff_objects
 from mtts.core.errors import Problem
-from mtts.core.facts import ContainerRow, Facts, Item
+from mtts.core.facts import ContainerRow, ContainerState, Facts, Item
+from mtts.core.guard import without_marks
 from mtts.core.health import Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
-from mtts.core.plan import path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
 from mtts.core.slots import Slots, other_slot, removals
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
+from mtts.core.transaction import Transaction
 from mtts.core.values import UNLIMITED, normalise_path
 
 STRATEGY: Final = "a/b"
@@ -62,22 +51,12 @@ _BOOTING: Final = ("start-on-boot", "restart-policy", "restart-interval", "resta
 
 @dataclass(frozen=True, slots=True)
 class SwapPlan:
-    """One swap: its changes in the order in which they are done."""
+    """One swap: what is staged, and the transaction that brings it into the node's place."""
 
-    staged_root: str
-    """Root directory of the new entry."""
     stage: tuple[Change, ...]
-    """Beside the running container: nothing of it is felt."""
-    switch: tuple[Change, ...]
-    """From the stop of the old one to the proof of the new one."""
-    commit: tuple[Change, ...]
-    before_start: tuple[Change, ...]
-    """What any start of the node needs, the one of the old container as well."""
+    """Beside the running container: nothing of it is felt. Nothing where an earlier run staged the same already."""
+    transaction: Transaction
     warnings: tuple[Problem, ...]
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        return (*self.stage, *self.switch, *self.commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +75,66 @@ def plan_swap(
     slots: Slots,
     live: ContainerRow,
     release: Release,
+    transaction: str,
 ) -> SwapPlan | Refused:
-    """The swap of `live`, of `slots`, for `release`."""
+    """The swap of `live`, of `slots`, for `release`; `transaction` is the id of a new one."""
     checks = check_node(facts=facts, router=router, node=node, release=release)
     problems = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem is not None]
     warnings = [check.problem for check in checks if check.level is Level.WARNING and check.problem is not None]
     place = place_of(router, node, facts, release)
-    through_node = path_through_node(router, facts)
-    if through_node is not None:
-        problems.append(through_node)
     scratch = diff_objects(scratch_objects(scratch_bytes(node, release)), facts, node=node.name, is_up=live.is_up)
     problems.extend(scratch.refusals)
     if problems or isinstance(place, Problem):  # a problem of the place is among the checks
         return Refused(tuple(problems), tuple(warnings))
-    staged = _staged(node, facts, live, release, place)
-    leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root
-    stage = (*scratch.changes, *removals(slots.leftovers), *_stage(staged, leftover_root=leftover_root))
-    before_start = tuple(_before_start(node, place))
-    return SwapPlan(
-        staged_root=staged.identity["root-dir"],
-        stage=stage,
-        switch=tuple(_switch(node, facts, live, staged, before_start)),
-        commit=tuple(_commit(node, facts, live, staged, release)),
-        before_start=before_start,
-        warnings=tuple(warnings),
+    waiting = staged_before(slots, release)
+    leftovers = removals(row for row in slots.leftovers if row is not waiting)
+    stage: tuple[Change, ...]
+    if waiting is not None and waiting.tag is not None and waiting.tag.next_in is not None:
+        stage, tag, root, id_ = (*leftovers,), without_marks(waiting.tag), waiting.root_dir, waiting.tag.next_in
+    else:
+        id_, tag = transaction, (live.tag or Tag(node.name)).staging(release, transaction)
+        staged = _staged(node, facts, live, release, place=place, tag=tag)
+        root = staged.identity["root-dir"]
+        leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root
+        stage = (*scratch.changes, *leftovers, *_stage(staged, leftover_root=leftover_root))
+    settings, does_boot = _once_verified(node, Dialect(facts.version), live)
+    planned = Transaction(
+        id=id_,
+        node=node.name,
+        staged=tag,
+        staged_root=root,
+        settings=settings,
+        boots=does_boot,
+        before_start=tuple(_before_start(node, place)),
+        node_id=node_id_of(node, facts),
     )
+    return SwapPlan(stage, planned, tuple(warnings))
+
+
+def staged_before(slots: Slots, release: Release) -> ContainerRow | None:
+    """What an interrupted run staged of the same release, so that it need not be pulled again."""
+    for row in slots.leftovers:
+        tag = row.tag
+        if tag is None or tag.next_in is None or tag.failed or tag.is_aborted or row.state is ContainerState.FAILED:
+            continue
+        if tag.platform == release.manifest_digest and row.state is not ContainerState.DELETING:
+            return row
+    return None
+
+
+def open_swap(id_: str, *, node: NodeSpec, dialect: Dialect, old: ContainerRow, new: ContainerRow) -> Transaction:
+    """A swap that an earlier run began, from the tags alone."""
+    settings, does_boot = _once_verified(node, dialect, old)
+    tag = replace(without_marks(new.tag or Tag(node.name)), next_in=id_, tx=None)
+    return Transaction(id_, node.name, tag, new.root_dir, settings, does_boot)
+
+
+def _once_verified(node: NodeSpec, dialect: Dialect, old: ContainerRow) -> tuple[dict[str, str], bool]:
+    """What the new container gets once it is verified, and whether it starts by itself then."""
+    settings: dict[str, str] = committed_settings(node, dialect)
+    if old.tag is not None and old.tag.adopted:
+        settings = _copied(old, _BOOTING)
+    return settings, settings.pop("start-on-boot", "no") in ("yes", "true")
 
 
 def state_source(live: ContainerRow, mounts: tuple[Item, ...], dialect: Dialect) -> str | None:
@@ -157,13 +171,13 @@ def state_not_mounted(router: str, live: ContainerRow) -> Problem:
     )
 
 
-def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, place: Place) -> Add:
+def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, *, place: Place, tag: Tag) -> Add:
     """The entry of the next release, in the free slot."""
     dialect, slot = Dialect(facts.version), other_slot(live.root_dir)
     wanted = container_object(
         replace(node, image=release.image), dialect, release, veth=veth_name(node), place=place, slot=slot
     )
-    props, alternatives = wanted.props, wanted.alternatives
+    props, alternatives = {**wanted.props, "comment": str(tag)}, wanted.alternatives
     if live.tag is not None and live.tag.adopted:
         kept = ("remote-image", "root-dir", "start-on-boot", "comment", "name", *_COMMAND)
         props = {prop: value for prop, value in props.items() if prop in kept} | _copied(live, COPIED)
@@ -184,40 +198,9 @@ def _stage(staged: Add, *, leftover_root: bool) -> Iterator[Change]:
     if leftover_root:
         yield Remove("/file", f"directory {root}", "left by an entry that is gone", {"name": root})
     yield staged
-    yield AwaitPull(root, staged.label, "the router pulls and unpacks the image by itself")
-    yield ProveImage(root, staged.label, "the tag may have moved meanwhile")
 
 
 def _before_start(node: NodeSpec, place: Place) -> Iterator[Change]:
     """A node without an identity of its own logs in at every start."""
     if node.ephemeral:
         yield PlaceKey(f"{state_dir(place, node)}/{KEY_FILE}", "auth key file", "it logs in anew at every start")
-
-
-def _switch(
-    node: NodeSpec, facts: Facts, live: ContainerRow, staged: Add, before_start: tuple[Change, ...]
-) -> Iterator[Change]:
-    root = staged.identity["root-dir"]
-    yield Stop(live.root_dir, f"container {live.label}", "one veth serves one running container")
-    yield from before_start
-    yield Start(root, staged.label, "with the same state and the same veth")
-    yield AwaitHealthy(root, f"node {node.name}", "proves it before it is recorded", node_id_of(node, facts))
-
-
-def _commit(node: NodeSpec, facts: Facts, live: ContainerRow, staged: Add, release: Release) -> Iterator[Change]:
-    """Recorded first: from then on it is the node, and either of the two boots. Then the old one steps down."""
-    root, tag = staged.identity["root-dir"], live.tag or Tag(node.name)
-    settings: Mapping[str, str] = committed_settings(node, Dialect(facts.version))
-    if tag.adopted:
-        settings = _copied(live, _BOOTING)
-    yield Record(root, staged.label, "verified: recorded on the router", str(tag.recording(release)), settings)
-    old = f"container {live.label}"
-    yield Set(
-        "/container",
-        old,
-        "it is not the node any more",
-        {"root-dir": live.root_dir},
-        {"comment": live.props.get("comment", ""), "start-on-boot": live.props.get("start-on-boot", "")},
-        {"comment": str(Tag(node.name)), "start-on-boot": "no"},
-    )
-    yield Remove("/container", old, "its successor is proven", {"root-dir": live.root_dir})

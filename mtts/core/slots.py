@@ -1,8 +1,8 @@
 """Which of a node's containers serves, and what an interrupted update left beside it.
 
 A node has one container but for the time of a swap. What is recorded (tag.py) was verified once and is the node;
-what carries only the node's tag is a release that nobody proved. So the router alone tells what is to be undone or
-finished, without any journal (I3).
+what is staged waits to take its place in a transaction; what carries only the node's tag is a release that nobody
+proved, or one that gave way. So the router alone tells what is to be undone or finished, without any journal (I3).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +21,17 @@ class Slots:
 
     live: ContainerRow | None
     leftovers: tuple[ContainerRow, ...] = ()
+
+    @property
+    def open_transaction(self) -> str | None:
+        """The id of a swap whose outcome is open: of what was staged last, or of what was confirmed beside the old."""
+        if self.live is None:
+            return None
+        tags = [row.tag for row in sorted((self.live, *self.leftovers), key=_age, reverse=True) if row.tag]
+        staged = [tag.next_in for tag in tags if tag.next_in]
+        recorded = [tag for tag in tags if tag.is_recorded]
+        confirmed = [tag.tx for tag in recorded if tag.tx] if len(recorded) > 1 else []
+        return next(iter((*staged, *confirmed)), None)
 
 
 def slots_of(containers: Sequence[ContainerRow], node: str) -> Slots | Problem:

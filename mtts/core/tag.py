@@ -4,6 +4,9 @@
 carries more: `mtts:<node> v=<version> platform=sha256:… index=sha256:…` (I7), so that any controller
 can take over. `with=` names the optional menus that the node has entries in, which spares reading
 them on every run; `adopted` marks a container that was set up by hand and taken over.
+
+While a release waits to take the node's place, its container carries `next=<transaction>` and what it is meant to
+be; marks behind that tell how far the transaction came (guard.py). Once verified, it carries `tx=<transaction>`.
 """
 
 import re
@@ -11,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mtts.core.image import Digest, Release
+from mtts.core.values import parse_int
 
 SHARED: Final = "shared"
 """The node name in the tag of what several nodes use: the bridge, the tmpfs disk."""
@@ -28,6 +32,16 @@ class Tag:
     extras: frozenset[str] = frozenset()
     """Of `EXTRA_MENUS` in desired.py."""
     adopted: bool = False
+    next_in: str | None = None
+    """The transaction that is to make this container the node; nothing is verified yet."""
+    tx: str | None = None
+    """The transaction that made this container the node."""
+    armed: int | None = None
+    """The attempt for which a guard was proven (guard.py)."""
+    failed: str | None = None
+    """Why the guard went back to the old container, in one word."""
+    is_aborted: bool = False
+    """Whether the guard was told to go back."""
 
     @classmethod
     def parse(cls, comment: str | None) -> Self | None:
@@ -50,14 +64,19 @@ class Tag:
             index=_digest(fields.get("index")),
             extras=frozenset(part for part in fields.get("with", "").split(",") if part),
             adopted="adopted" in fields,
+            next_in=fields.get("next") or None,
+            tx=fields.get("tx") or None,
+            armed=parse_int(fields.get("armed")),
+            failed=fields.get("failed") or None,
+            is_aborted="abort" in fields,
         )
 
     @property
     def is_recorded(self) -> bool:
         """Whether the container was verified once, or was taken over as it stood."""
-        return self.platform is not None or self.version is not None or self.adopted
+        return self.next_in is None and (self.platform is not None or self.version is not None or self.adopted)
 
-    def recording(self, release: Release) -> Self:
+    def recording(self, release: Release, *, tx: str | None = None) -> Self:
         """The same tag with `release` as the one that was verified."""
         return type(self)(
             node=self.node,
@@ -66,10 +85,17 @@ class Tag:
             index=release.index_digest,
             extras=self.extras,
             adopted=self.adopted,
+            tx=tx,
         )
+
+    def staging(self, release: Release, tx: str) -> Self:
+        """The same tag with `release` as what is meant to take the node's place."""
+        return replace(self.recording(release), next_in=tx)
 
     def __str__(self) -> str:
         words = [f"{_PREFIX}{self.node}"]
+        if self.next_in:
+            words.append(f"next={self.next_in}")
         if self.version:
             words.append(f"v={re.sub(r'[^A-Za-z0-9._+-]', '_', self.version)}")
         if self.platform:
@@ -80,6 +106,14 @@ class Tag:
             words.append(f"with={','.join(sorted(self.extras))}")
         if self.adopted:
             words.append("adopted")
+        if self.tx:
+            words.append(f"tx={self.tx}")
+        if self.armed is not None:
+            words.append(f"armed={self.armed}")
+        if self.failed:
+            words.append(f"failed={self.failed}")
+        if self.is_aborted:
+            words.append("abort")
         return " ".join(words)
 
 

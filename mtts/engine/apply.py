@@ -66,7 +66,7 @@ class Applier:
         """Root directories of the entries that this run added, and so had pulled."""
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         """For a command that changes the router, unless the router refuses it."""
         before, self._mark.wrote = self._mark.wrote, True
         try:
@@ -74,6 +74,18 @@ class Applier:
         except CommandTrappedError:
             self._mark.wrote = before
             raise
+
+    def move(self, work: NodeWork, observer: NodeObserver) -> None:
+        """Go on over another session."""
+        self._work, self._session, self._observer, self._mark = work, work.session, observer, work.mark
+
+    def passes_over(self, lines: frozenset[str]) -> None:
+        """Log lines with these keys are of an earlier run of the container that is looked at next."""
+        self._log_before = lines
+
+    def vouch_for(self, root_dir: str) -> None:
+        """The image there is as proven as one that this run had pulled."""
+        self._pulled.add(root_dir)
 
     async def apply_all(self, changes: Iterable[Change]) -> None:
         """One change after the other, each told before it is done."""
@@ -149,7 +161,7 @@ class Applier:
         attempt = 1
         while True:
             try:
-                with self._writing():
+                with self.writing():
                     return await self._session.add(change.path, forms[0])
             except CommandTrappedError as trap:
                 if len(forms) > 1 and _blames(trap.text, forms[0], forms[1]):
@@ -164,7 +176,7 @@ class Applier:
         name = change.identity["name"]
         if await read_file(self._session, name, "type") is None:
             try:
-                with self._writing():
+                with self.writing():
                     await self._session.add("/file", change.props)
             except CommandTrappedError as trap:
                 if "already exist" not in trap.text:
@@ -189,7 +201,7 @@ class Applier:
                     code="changed-underway",
                     hint="run the command again",
                 )
-            with self._writing():
+            with self.writing():
                 await self._session.set(change.path, change.after, id_=present.get(".id") if change.identity else None)
             present = await self._find(change.path, change.identity)
         self._read_back(change.label, change.after, present)
@@ -204,7 +216,7 @@ class Applier:
                     hint="run the command again",
                 )
             if present != value:
-                with self._writing():
+                with self.writing():
                     await self._session.set("/file", {prop: value}, id_=name)
             if await read_file(self._session, name, prop) != value:
                 raise StepFailedError(f"{change.label}: {prop} did not stay as written", code="read-back-differs")
@@ -216,7 +228,7 @@ class Applier:
         present = await self._find(change.path, change.identity)
         if present is None:
             return
-        with self._writing():
+        with self.writing():
             await self._session.remove(change.path, present[".id"])
         if await self._find(change.path, change.identity) is not None:
             raise StepFailedError(
@@ -226,7 +238,7 @@ class Applier:
     async def _remove_file(self, name: str) -> None:
         if await read_file(self._session, name, "type") is None:
             return
-        with self._writing():
+        with self.writing():
             await self._session.remove("/file", name)
         if await read_file(self._session, name, "type") is not None:
             raise StepFailedError(f"{name} is still on the router", code="file-left", hint=f'/file/remove "{name}"')
@@ -237,21 +249,21 @@ class Applier:
             return
         if container.is_up or container.state is ContainerState.STOPPING:
             await self._stop(Stop(container.root_dir, change.label, change.why))
-        with self._writing():
+        with self.writing():
             await await_container.removed(self._work, container.root_dir)
 
     async def _start(self, change: Start) -> None:
         self._work.outage.online_s = None
         container = await self._expect(change.root_dir, change.label)
         self._log_before = frozenset(key for key, _ in await self._observer.log(container))
-        with self._writing():
+        with self.writing():
             await await_container.started(self._work, self._observer, change.root_dir, since=self._log_before)
 
     async def _stop(self, change: Stop) -> None:
         outage = self._work.outage
         if outage.stopped_s is None:
             outage.stopped_s = self._work.services.clock.monotonic()
-        with self._writing():
+        with self.writing():
             await await_container.stopped(self._work, change.root_dir)
 
     def _came_online(self) -> None:
@@ -302,7 +314,7 @@ class Applier:
         key = (await self._work.services.secrets.open(source)).reveal()
         is_there = await read_file(self._session, change.file, "type") is not None
         try:
-            with self._writing():
+            with self.writing():
                 if is_there:
                     await self._session.set("/file", {"contents": key}, id_=change.file)
                 else:
@@ -325,7 +337,7 @@ class Applier:
         comment = proven(change.comment, self._release, container.image_id, pulled_now=pulled_now)
         wanted = {"comment": comment, **change.settings}
         if differing(wanted, container.props):
-            with self._writing():
+            with self.writing():
                 await self._session.set("/container", wanted, id_=container.id)
             container = await self._expect(change.root_dir, change.label)
         self._read_back(change.label, wanted, container.props)

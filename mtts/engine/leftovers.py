@@ -1,28 +1,80 @@
 """Finishes or undoes what an interrupted update left on a router, before anything new begins."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mtts.core.dialect import Dialect
 from mtts.core.errors import Problem, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.slots import Slots
-from mtts.engine.gather import gather_resource
+from mtts.core.facts import ContainerRow
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.plan_update import open_swap
+from mtts.core.slots import Slots, not_deployed, removals, serving, slots_of
+from mtts.core.transaction import Seen, seen_of
+from mtts.engine.apply import Applier
+from mtts.engine.gather import gather_containers, gather_resource
 from mtts.engine.observe import NodeObserver
+from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
-from mtts.engine.swap import clear, standing
+from mtts.engine.swap import Swap
 
 
-async def without_leftovers(work: NodeWork, slots: Slots) -> tuple[Slots, tuple[Problem, ...]]:
-    """The node's containers once leftovers are gone, and what is to be said of it; nothing where there are none.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A node whose earlier swaps are over."""
+
+    slots: Slots
+    """A release that is staged and was not tried yet is still there."""
+    result: NodeResult | None = None
+    """How an open swap ended."""
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more may be done to the node now."""
+        return self.result is not None and self.result.outcome in (Outcome.BROKEN, Outcome.UNKNOWN, Outcome.PENDING)
+
+    def told(self, result: NodeResult) -> NodeResult:
+        """What came after it, with how the open swap ended."""
+        said = self.warnings
+        before = self.result
+        if before is not None and result.outcome in (Outcome.NO_OP, Outcome.REFUSED) and not result.changes_pending:
+            return replace(before, warnings=(*before.warnings, *said, *result.warnings))
+        if before is not None and before.problem is not None:
+            said = (before.problem, *said)
+        if said and result.outcome is Outcome.NO_OP and not result.changes_pending:
+            result = replace(result, outcome=Outcome.UPDATED)
+        return replace(result, warnings=(*said, *result.warnings))
+
+
+async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> Settled:
+    """Bring an open swap of the node to its end, and clear away what belongs to none.
 
     What the router does not let go of, or what does not come up again, the decision and the swap deal with.
     """
+    id_ = slots.open_transaction
+    if id_ is None:
+        return await without_strays(work, slots)
+    seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)
+    if seen.old is None or seen.new is None or _waits(seen):
+        return Settled(slots)
+    resource = await gather_resource(work.session, work.router)
+    work.tell(Kind.STEP, f"! a swap to {seen.new.label} is open")
+    transaction = open_swap(id_, node=work.node, dialect=Dialect(resource.version), old=seen.old, new=seen.new)
+    swapped = await Swap(work, transaction, old=seen.old, resource=resource).run()
+    said = await quarantine.learn(swapped.result, swapped.hold, transaction.staged.platform)
+    if swapped.result.outcome in (Outcome.UNKNOWN, Outcome.PENDING):
+        return Settled(slots, swapped.result, said)
+    return Settled(await standing(work), swapped.result, said)
+
+
+async def without_strays(work: NodeWork, slots: Slots) -> Settled:
+    """The node with the one container that is it; what is not the node goes, since nothing would ever use it."""
     if not slots.leftovers:
-        return slots, ()
+        return Settled(slots)
     listed = ", ".join(row.label for row in slots.leftovers)
     resource = await gather_resource(work.session, work.router)
     try:
-        remaining = (await clear(work, NodeObserver(work.session, Dialect(resource.version)))).remaining
+        remaining = await _clear(work, slots, NodeObserver(work.session, Dialect(resource.version)))
     except StepFailedError as error:
         remaining = error.problem
     if remaining is None:
@@ -30,4 +82,45 @@ async def without_leftovers(work: NodeWork, slots: Slots) -> tuple[Slots, tuple[
     else:
         work.tell(Kind.STEP, f"! {remaining.message}")
         said = replace(remaining, message=f"{listed} was left by an update that was interrupted: {remaining.message}")
-    return await standing(work), (said,)
+    return Settled(await standing(work), None, (said,))
+
+
+async def standing(work: NodeWork) -> Slots:
+    """The node's containers as they are now; StepFailedError where nothing tells which of them is the node."""
+    slots = slots_of(await gather_containers(work.session), work.node.name)
+    if isinstance(slots, Problem):
+        raise StepFailedError.of(slots)
+    return slots
+
+
+async def _clear(work: NodeWork, slots: Slots, observer: NodeObserver) -> Problem | None:
+    """Why something is still there; StepFailedError where the node's own container does not serve."""
+    if slots.live is None:
+        raise StepFailedError.of(not_deployed(work.router.name, work.node.name))
+    applier = Applier(work, observer, None)
+    try:
+        await applier.apply_all(serving(slots))
+    except StepFailedError:
+        await _take_away(applier, slots)
+        raise
+    return await _take_away(applier, slots)
+
+
+async def _take_away(applier: Applier, slots: Slots) -> Problem | None:
+    try:
+        await applier.apply_all(removals(slots.leftovers))
+    except StepFailedError as error:
+        return error.problem
+    return None
+
+
+def _live(slots: Slots) -> tuple[ContainerRow, ...]:
+    return () if slots.live is None else (slots.live,)
+
+
+def _waits(seen: Seen) -> bool:
+    """Whether the new container was never started, so that it can wait for its turn in the rollout."""
+    old, new = seen.old, seen.new
+    if old is None or new is None or new.tag is None or new.tag.next_in is None:
+        return False
+    return old.is_up and not new.is_up and new.tag.failed is None and not new.tag.is_aborted

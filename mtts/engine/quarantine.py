@@ -11,6 +11,8 @@ from typing import Self
 from mtts.core.errors import Problem, StoreError
 from mtts.core.image import Digest
 from mtts.core.ledger import KnownRelease, Quarantined
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.verdict import Hold
 from mtts.ports import Clock, Store
 
 
@@ -28,6 +30,21 @@ class Quarantine:
     async def load(cls, store: Store, clock: Clock) -> Self:
         """StoreError where it cannot be read: then nothing is to be done either."""
         return cls(store, clock, await store.known_releases(), tuple(await store.quarantined()))
+
+    async def learn(self, result: NodeResult, hold: Hold, digest: Digest | None) -> tuple[Problem, ...]:
+        """Keep what a swap towards `digest` showed about it; what the store had against it."""
+        if digest is None:
+            return ()
+        if result.outcome is Outcome.UPDATED:
+            return await self.lift(digest, router=result.router)
+        said = result.problem.message if result.problem else ""
+        match hold:
+            case Hold.NOWHERE:
+                return ()
+            case Hold.ROUTER:
+                return await self.add(digest, router=result.router, reason=f"it did not work there: {said}")
+            case Hold.FLEET:
+                return await self.add(digest, router=None, reason=f"on {result.router}: {said}")
 
     async def add(self, digest: Digest, *, router: str | None, reason: str) -> tuple[Problem, ...]:
         """For `router`, or for every one with None; what the store had against it."""

@@ -10,11 +10,10 @@ from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
 from mtts.core.update import recorded
 from mtts.engine.gather import gather
-from mtts.engine.leftovers import without_leftovers
+from mtts.engine.leftovers import settle_swaps, standing
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
-from mtts.engine.swap import standing
 from mtts.engine.swap_node import swap_node
 
 
@@ -32,7 +31,10 @@ async def rollback_router(
 async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
     router, node = work.router.name, work.node.name
     async with work.within_deadline():
-        slots, said = await without_leftovers(work, await standing(work))
+        settled = await settle_swaps(work, await standing(work), quarantine)
+        if settled.is_final and settled.result is not None:
+            return settled.result
+        slots, said = settled.slots, settled.warnings
         verified = recorded(slots.live, router=router, node=node)
         if isinstance(verified, Problem):
             return replace(work.as_found().ended(Outcome.REFUSED, verified), warnings=said)

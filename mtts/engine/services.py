@@ -20,6 +20,8 @@ class Services:
     secrets: Secrets
     clock: Clock
     emit: Emit
+    guard: str
+    """The text of `routeros/guard.rsc`, to be filled in for each swap."""
     timeout_s: float | None = None
     """For all the work on one router; None for as long as its single deadlines allow."""
 

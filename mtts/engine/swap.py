@@ -1,32 +1,30 @@
-"""Carries out a swap, and where anything goes wrong has the old release run again and nothing of the attempt remain.
+"""Carries a swap from wherever it stands to its end: looks, asks transaction.py what is next, does it, looks again.
 
-What is to be undone is read from the router, not remembered: whether an entry is recorded tells which of the two is
-the node. So the same few lines serve a failed step, a lost session, and what a killed run left behind.
+Nothing is remembered of what the router can show, so the same loop serves a new swap, one whose session was lost in
+the middle, and one that a killed run left behind.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mtts.core.changes import Change
-from mtts.core.errors import MttsError, Problem, SessionLostError, StepFailedError
+from mtts.core.dialect import Dialect
+from mtts.core.errors import DeadlineError, MttsError, Problem, SessionLostError, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.facts import ContainerRow, Facts
+from mtts.core.facts import ContainerRow, Resource
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.image import Release
 from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
-from mtts.core.plan_update import STRATEGY, SwapPlan, node_id_of
-from mtts.core.slots import Slots, not_deployed, removals, serving, slots_of
+from mtts.core.plan_update import STRATEGY, SwapPlan
+from mtts.core.transaction import Progress, Seen, Step, Transaction, going_back, next_step, seen_of
 from mtts.core.verdict import Hold, Verdict, judge_failure
-from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
-from mtts.engine.planning import observer_for
 from mtts.engine.sample import sample
 from mtts.engine.services import NodeWork
+from mtts.engine.swap_steps import SwapSteps
 
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Before each further attempt to reach a router that was lost in the middle of a swap."""
+"""Before each further attempt to reach a router that was lost in the middle of a swap; the last one is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,168 +35,229 @@ class Swapped:
     hold: Hold = Hold.NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """A node that has one container, or would have if the router let go of the others."""
-
-    live: ContainerRow
-    remaining: Problem | None = None
-    """Why something is still there that is not the node."""
-
-
-class SwapAttempt:
-    """One swap of one node, and how far it came."""
+class Swap:
+    """One swap of one node, new or left by an earlier run."""
 
     def __init__(
-        self, work: NodeWork, *, facts: Facts, live: ContainerRow, planned: SwapPlan, release: Release
+        self,
+        work: NodeWork,
+        transaction: Transaction,
+        *,
+        old: ContainerRow,
+        resource: Resource,
+        plan: SwapPlan | None = None,
+        release: Release | None = None,
+        was_healthy: bool = True,
     ) -> None:
         self._work = work
-        self._facts = facts
-        self._live = live
-        self._planned = planned
+        self._transaction = transaction
+        self._old = old
+        self._plan = plan
         self._release = release
-        self._applier = Applier(work, observer_for(work, facts), release)
-        self._has_switched = False
+        self._was_healthy = was_healthy
+        self._resource = resource
+        self._progress = Progress()
+        self._steps = SwapSteps(work, transaction, NodeObserver(work.session, Dialect(resource.version)), release)
+        self._has_swapped = False
+        self._remaining: tuple[Problem, ...] = ()
         taken_s = work.services.clock.now()
-        self._samples = [FlashSample.of(facts.resource, router=work.router.name, moment=Moment.BEFORE, taken_s=taken_s)]
+        self._samples = [FlashSample.of(resource, router=work.router.name, moment=Moment.BEFORE, taken_s=taken_s)]
 
     async def run(self) -> Swapped:
-        """Stage, switch, commit; or undo what was done of it."""
+        """Bring it to its end, over as many sessions as that takes."""
         try:
-            await self._stage()
-            self._has_switched = True
-            await self._applier.apply_all(self._planned.switch)
-            await self._applier.apply_all(self._planned.commit)
-            await self._sample(self._work, Moment.COMMITTED)
-        except MttsError as error:
-            return await self._restore(error)
-        return Swapped(self._updated())
+            return await self._run_over(self._work)
+        except SessionLostError as error:
+            if not self._work.mark.wrote:
+                return Swapped(self._result().ended(settle(error, wrote=False, serving=True), error.problem))
+            return await self._run_anew(error)
+        except MttsError as error:  # of the way back itself
+            return self._broken(error)
 
-    async def _stage(self) -> None:
-        """The deadline of the router ends with the staging: a switch that has begun is brought to its end."""
-        async with self._work.within_deadline():
-            await self._applier.apply_all(self._planned.stage)
-            await self._sample(self._work, Moment.STAGED)
-
-    async def _restore(self, error: MttsError) -> Swapped:
-        """How the node stands once everything was done that can be done after `error`."""
-        if not self._work.mark.wrote:
-            return Swapped(self._result().ended(settle(error, wrote=False, serving=True), error.problem))
-        self._work.tell(Kind.STEP, f"! {error.problem.message}")
-        try:
-            cleared = await self._clear(is_lost=isinstance(error, SessionLostError))
-        except NO_WAY:
-            hint = f"the next run settles it: mtts update {self._work.router.name}"
-            return Swapped(self._result().ended(Outcome.UNKNOWN, replace(error.problem, hint=hint)))
-        except MttsError as second:
-            verdict = self._judge(error, way_back=second.problem.code)
-            message = f"{error.problem.message}; then {second.problem.message}"
-            return Swapped(
-                self._result().ended(verdict.outcome, replace(second.problem, message=message)), verdict.hold
-            )
-        left = () if cleared.remaining is None else (cleared.remaining,)
-        if cleared.live.root_dir == self._planned.staged_root:  # it was recorded before the error: the swap was done
-            return Swapped(self._updated(*left))
-        verdict = self._judge(error, way_back=None)
-        problem = error.problem
-        if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
-            problem = replace(problem, hint="publish a corrected image; the next run takes it up")
-        return Swapped(replace(self._result().ended(verdict.outcome, problem), warnings=left), verdict.hold)
-
-    def _judge(self, error: MttsError, *, way_back: str | None) -> Verdict:
-        health, tag = self._facts.health, self._live.tag
-        return judge_failure(
-            error.problem.code,
-            has_switched=self._has_switched,
-            way_back=way_back,
-            was_healthy=health is None or health.is_healthy,
-            is_same_release=tag is not None and tag.platform == self._release.manifest_digest,
-        )
-
-    async def _clear(self, *, is_lost: bool) -> Cleared:
-        """Over the session at hand, else over a new one, as often as patience lasts."""
-        if not is_lost:
+    async def _run_anew(self, first: SessionLostError) -> Swapped:
+        """Come back for as long as the guard may still be at work."""
+        self._work.tell(Kind.STEP, "! the session was lost; the router goes on by itself")
+        clock = self._work.services.clock
+        until = clock.monotonic() + self._steps.longest_s
+        pauses = iter(_PAUSES_S)
+        error: MttsError = first
+        while True:
             try:
-                return await self._clear_over(self._work)
-            except SessionLostError:
-                self._work.tell(Kind.STEP, "! the session was lost too")
-        for pause_s in _PAUSES_S:
+                async with self._work.services.routers.session(self._work.router) as session:
+                    until = clock.monotonic() + self._steps.longest_s
+                    pauses = iter(_PAUSES_S)
+                    return await self._run_over(replace(self._work, session=session))
+            except NO_WAY as lost:
+                error = lost
+            except MttsError as failed:
+                return self._broken(failed)
+            if clock.monotonic() > until:
+                return self._lost(error)
+            await clock.sleep(next(pauses, _PAUSES_S[-1]))
+
+    async def _run_over(self, work: NodeWork) -> Swapped:
+        self._steps.move(work, NodeObserver(work.session, Dialect(self._resource.version)))
+        while True:
+            seen = await self._look(work)
+            step = next_step(seen, self._progress)
+            if step is Step.END:
+                return await self._end(work)
             try:
-                return await self._clear_anew()
+                await self._do(work, step, seen)
+            except DeadlineError as error:
+                self._progress = replace(self._progress, failure=error.problem)
+                raise
             except NO_WAY:
-                await self._work.services.clock.sleep(pause_s)
-        return await self._clear_anew()
+                raise
+            except MttsError as error:
+                if step in (Step.RESTORE, Step.DISCARD):
+                    raise
+                if step in (Step.HAND_OVER, Step.RETIRE):
+                    self._remaining = (error.problem,)
+                    return await self._end(work)
+                work.tell(Kind.STEP, f"! {error.problem.message}")
+                self._progress = replace(self._progress, failure=error.problem, is_guard_late=step is Step.ABORT)
 
-    async def _clear_anew(self) -> Cleared:
-        async with self._work.services.routers.session(self._work.router) as session:
-            return await self._clear_over(replace(self._work, session=session))
+    async def _look(self, work: NodeWork) -> Seen:
+        seen = seen_of(await gather_containers(work.session), self._transaction.node, self._transaction.id)
+        tag = seen.new.tag if seen.new is not None else None
+        self._has_swapped = self._has_swapped or seen.is_swapped or (tag is not None and tag.failed is not None)
+        if tag is not None and self._progress.failure is None:
+            self._progress = replace(self._progress, failure=going_back(tag))
+        return seen
 
-    async def _clear_over(self, work: NodeWork) -> Cleared:
-        observer, node_id = observer_for(work, self._facts), node_id_of(work.node, self._facts)
-        before_start = self._planned.before_start
-        cleared = await clear(work, observer, prove=self._has_switched, node_id=node_id, before_start=before_start)
-        await self._sample(work, Moment.COMMITTED)
-        return cleared
+    async def _do(self, work: NodeWork, step: Step, seen: Seen) -> None:
+        steps, progress = self._steps, self._progress
+        match step:
+            case Step.STAGE | Step.AWAIT_PULL | Step.PROVE_IMAGE | Step.ARM:
+                async with work.within_deadline():  # a swap that has begun is brought to its end
+                    self._progress = await self._prepare(step, seen)
+            case Step.TRIGGER:
+                await self._sample(work, Moment.STAGED)
+                self._progress = replace(progress, triggered=progress.armed)
+                await steps.trigger(seen, progress)
+            case Step.START:
+                self._progress = replace(progress, is_unguarded=True)
+                await steps.start()
+            case Step.AWAIT_SWAP | Step.AWAIT_RETURN | Step.AWAIT_HANDOVER:
+                self._progress = replace(progress, is_guard_late=not await steps.await_change(seen))
+            case _:
+                await self._conclude(step, seen)
+
+    async def _conclude(self, step: Step, seen: Seen) -> None:
+        steps, progress = self._steps, self._progress
+        match step:
+            case Step.CONFIRM:
+                self._progress = replace(progress, is_guard_late=False)
+                await steps.confirm()
+            case Step.HAND_OVER:
+                await steps.hand_over(seen)
+                self._progress = replace(progress, is_guard_late=False)
+            case Step.RETIRE:
+                await steps.retire(seen)
+            case Step.RESTAGE:
+                await steps.restage(seen)
+                self._progress = Progress(is_proven=True, is_restaged=True)
+            case Step.ABORT:
+                await steps.abort(seen)
+            case Step.RESTORE:
+                self._progress = replace(progress, failure=progress.failure or steps.stranded())
+                await self._restore(seen)
+            case Step.DISCARD:
+                self._progress = replace(progress, failure=progress.failure or steps.stranded())
+                await self._discard(seen)
+
+    async def _prepare(self, step: Step, seen: Seen) -> Progress:
+        steps, progress = self._steps, self._progress
+        match step:
+            case Step.STAGE if self._plan is not None:
+                await steps.stage(self._plan.stage)
+            case Step.AWAIT_PULL:
+                await steps.await_pull()
+            case Step.PROVE_IMAGE:
+                await steps.prove_image()
+                return replace(progress, is_proven=True)
+            case Step.ARM:
+                return replace(progress, armed=await steps.arm(seen), is_guard_late=False)
+            case _:
+                raise StepFailedError.of(steps.stranded())
+        return progress
+
+    async def _restore(self, seen: Seen) -> None:
+        try:
+            await self._steps.restore(seen)
+        except StepFailedError:
+            if seen.new is not None:
+                await self._steps.discard(seen.new)
+            raise
+
+    async def _discard(self, seen: Seen) -> None:
+        """The old container proves that it serves; the new one goes in either case, since nothing would use it."""
+        try:
+            if self._has_swapped and seen.old is not None:
+                await self._steps.prove_old(seen.old)
+        finally:
+            if seen.new is not None:
+                self._remaining = await self._steps.discard(seen.new)
+        if self._remaining:
+            raise StepFailedError.of(self._remaining[0])
+
+    async def _end(self, work: NodeWork) -> Swapped:
+        if self._work.mark.wrote:
+            await self._sample(work, Moment.COMMITTED)
+        failure = self._progress.failure
+        if failure is None:
+            return Swapped(self._updated())
+        verdict = self._judge(failure, way_back=None)
+        if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
+            failure = replace(failure, hint="publish a corrected image; the next run takes it up")
+        return Swapped(replace(self._result().ended(verdict.outcome, failure), warnings=self._remaining), verdict.hold)
+
+    def _broken(self, error: MttsError) -> Swapped:
+        failure = self._progress.failure
+        if failure is None:
+            return Swapped(
+                self._result().ended(settle(error, wrote=self._work.mark.wrote, serving=True), error.problem)
+            )
+        verdict = self._judge(failure, way_back=error.problem.code)
+        message = f"{failure.message}; then {error.problem.message}"
+        return Swapped(self._result().ended(verdict.outcome, replace(error.problem, message=message)), verdict.hold)
+
+    def _lost(self, error: MttsError) -> Swapped:
+        """The router could not be asked any more."""
+        hint = f"the next run settles it: mtts update {self._work.router.name}"
+        outcome = Outcome.PENDING if self._progress.triggered else Outcome.UNKNOWN
+        return Swapped(self._result().ended(outcome, replace(error.problem, hint=hint)))
+
+    def _judge(self, failure: Problem, *, way_back: str | None) -> Verdict:
+        tag = self._old.tag
+        return judge_failure(
+            failure.code,
+            has_switched=self._has_swapped,
+            way_back=way_back,
+            was_healthy=self._was_healthy,
+            is_same_release=tag is not None and tag.platform == self._transaction.staged.platform,
+        )
 
     async def _sample(self, work: NodeWork, moment: Moment) -> None:
         self._samples.append(await sample(work.services, work.session, work.router, moment))
 
-    def _updated(self, *warnings: Problem) -> NodeResult:
-        recorded = self._applier.recorded
+    def _updated(self) -> NodeResult:
+        tag = self._steps.recorded or self._transaction.staged
         return replace(
             self._result(),
             outcome=Outcome.UPDATED,
-            to_version=recorded.version if recorded else self._release.version,
-            to_digest=recorded.platform if recorded else self._release.manifest_digest,
-            evidence=self._applier.evidence,
-            warnings=(*self._planned.warnings, *warnings),
+            to_version=tag.version,
+            to_digest=tag.platform,
+            evidence=self._steps.evidence,
+            warnings=(*(self._plan.warnings if self._plan else ()), *self._remaining),
         )
 
     def _result(self) -> NodeResult:
         """The node as it was, with what the attempt has cost so far."""
         return replace(
-            self._work.as_found(self._live.tag),
+            self._work.as_found(self._old.tag),
             strategy=STRATEGY,
             downtime_s=self._work.outage.duration_s,
             samples=tuple(self._samples) if self._work.mark.wrote else (),
         )
-
-
-async def clear(
-    work: NodeWork,
-    observer: NodeObserver,
-    *,
-    prove: bool = False,
-    node_id: str | None = None,
-    before_start: Sequence[Change] = (),
-) -> Cleared:
-    """Leave the node with the one container that is it, running; StepFailedError where that one does not serve.
-
-    What is not the node goes in either case: nothing would ever use it, and it takes flash.
-    """
-    slots = await standing(work)
-    if slots.live is None:
-        raise StepFailedError.of(not_deployed(work.router.name, work.node.name))
-    applier = Applier(work, observer, None)
-    try:
-        await applier.apply_all(serving(slots, prove=prove, node_id=node_id, before_start=before_start))
-    except StepFailedError:
-        await _take_away(applier, slots)
-        raise
-    return Cleared(slots.live, await _take_away(applier, slots))
-
-
-async def _take_away(applier: Applier, slots: Slots) -> Problem | None:
-    try:
-        await applier.apply_all(removals(slots.leftovers))
-    except StepFailedError as error:
-        return error.problem
-    return None
-
-
-async def standing(work: NodeWork) -> Slots:
-    """The node's containers as they are now; StepFailedError where nothing tells which of them is the node."""
-    slots = slots_of(await gather_containers(work.session), work.node.name)
-    if isinstance(slots, Problem):
-        raise StepFailedError.of(slots)
-    return slots

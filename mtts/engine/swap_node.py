@@ -1,11 +1,11 @@
 """Brings one node to another release: reads all that a swap needs, plans it, attempts it, and learns from it."""
 
+import secrets
 from dataclasses import replace
 from typing import Final
 
 from mtts.core.desired import STATE_FILE
 from mtts.core.dialect import Dialect
-from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
 from mtts.core.outcome import NodeResult, Outcome
@@ -13,12 +13,11 @@ from mtts.core.plan_update import COPIED, Refused, needs_login, plan_swap, state
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.values import parse_size
-from mtts.core.verdict import Hold
 from mtts.engine.gather import gather_containers, gather_preconditions, gather_resource, read_file
 from mtts.engine.planning import observer_for
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
-from mtts.engine.swap import SwapAttempt, Swapped
+from mtts.engine.swap import Swap
 
 _STEADY_LOOKS: Final = 5
 """After so many samples that differ, the smallest one counts: something else writes to the flash all the time."""
@@ -38,28 +37,30 @@ async def swap_node(
         return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
     if not has_state:
         return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
-    planned = plan_swap(router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release)
+    planned = plan_swap(
+        router=work.router,
+        node=work.node,
+        facts=facts,
+        slots=slots,
+        live=live,
+        release=release,
+        transaction=secrets.token_hex(4),
+    )
     if isinstance(planned, Refused):
         first, *others = planned.problems
         return replace(as_found.ended(Outcome.REFUSED, first), warnings=(*others, *planned.warnings))
-    swapped = await SwapAttempt(work, facts=facts, live=live, planned=planned, release=release).run()
-    said = await _learn(quarantine, swapped, release)
+    swap = Swap(
+        work,
+        planned.transaction,
+        old=live,
+        resource=facts.resource,
+        plan=planned,
+        release=release,
+        was_healthy=facts.health is None or facts.health.is_healthy,
+    )
+    swapped = await swap.run()
+    said = await quarantine.learn(swapped.result, swapped.hold, release.manifest_digest)
     return replace(swapped.result, warnings=(*swapped.result.warnings, *said))
-
-
-async def _learn(quarantine: Quarantine, swapped: Swapped, release: Release) -> tuple[Problem, ...]:
-    """Keep what the swap showed about the release; what the store had against it."""
-    result, digest = swapped.result, release.manifest_digest
-    if result.outcome is Outcome.UPDATED:
-        return await quarantine.lift(digest, router=result.router)
-    said = result.problem.message if result.problem else ""
-    match swapped.hold:
-        case Hold.NOWHERE:
-            return ()
-        case Hold.ROUTER:
-            return await quarantine.add(digest, router=result.router, reason=f"it did not work there: {said}")
-        case Hold.FLEET:
-            return await quarantine.add(digest, router=None, reason=f"on {result.router}: {said}")
 
 
 async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:

@@ -38,13 +38,12 @@ from mtts.core.window import is_open
 from mtts.engine.apply import Applier
 from mtts.engine.fleet import Fleet
 from mtts.engine.gather import gather, gather_resource
-from mtts.engine.leftovers import without_leftovers
+from mtts.engine.leftovers import settle_swaps, standing, without_strays
 from mtts.engine.nodes import on_each_node
 from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.rollout import roll_out
 from mtts.engine.services import NodeWork, Services
-from mtts.engine.swap import standing
 from mtts.engine.swap_node import swap_node
 
 
@@ -87,11 +86,15 @@ class Update:
         found = await standing(work)
         if found.leftovers and self.order.check:
             return replace(work.as_found(_tag(found.live)), changes_pending=True), None
-        slots, said = await without_leftovers(work, found)
-        result = await self._follow(work, slots.live, await self._decide(work, slots.live))
-        if said and result.outcome is Outcome.NO_OP:
-            result = replace(result, outcome=Outcome.UPDATED)  # a swap was finished, or undone
-        return replace(result, warnings=(*said, *result.warnings)), None
+        settled = await settle_swaps(work, found, self.quarantine)
+        if settled.is_final and settled.result is not None:
+            return settled.result, None
+        live = settled.slots.live
+        decision = await self._decide(work, live)
+        result = await self._follow(work, live, decision)
+        if settled.slots.leftovers and not result.changes_pending:  # what was staged is not wanted any more
+            settled = await without_strays(work, settled.slots)
+        return settled.told(result), None
 
     async def _decide(
         self, work: NodeWork, live: ContainerRow | None, facts: Facts | None = None, *, start_failed: bool = False
@@ -197,7 +200,10 @@ class Update:
 
     async def _swap_one(self, work: NodeWork, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():
-            slots, said = await without_leftovers(work, await standing(work))
+            settled = await settle_swaps(work, await standing(work), self.quarantine)
+            if settled.is_final and settled.result is not None:
+                return settled.result
+            slots = settled.slots
             facts = await gather(work.session, work.router, (work.node,))
             decision = await self._decide(work, slots.live, facts, start_failed=start_failed)
         if slots.live is None or not isinstance(decision, Swap):
@@ -208,7 +214,7 @@ class Update:
             result = await swap_node(
                 work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=self.quarantine
             )
-        return replace(result, warnings=(*said, *result.warnings))
+        return settled.told(result)
 
 
 def _tag(live: ContainerRow | None) -> Tag | None:

@@ -14,6 +14,7 @@ import pytest
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters
+from mtts.adapters.scripts import read_script
 from mtts.adapters.secrets import SecretStore, open_secret
 from mtts.core.events import Emit, Event
 from mtts.core.image import ImageRef
@@ -289,4 +290,4 @@ async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | No
     secrets = SecretStore(redactor or Redactor())
     access = {address: RegistryAccess(address, insecure=True)}
     async with HttpxRegistry(access, open_secret=open_secret, clock=clock) as registry:
-        yield Services(LibrouterosRouters(secrets), registry, secrets, clock, events.append)
+        yield Services(LibrouterosRouters(secrets), registry, secrets, clock, events.append, read_script("guard"))

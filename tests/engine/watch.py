@@ -18,7 +18,9 @@ KEPT_BYTES = 16 * 1024
 
 def is_proven(container: Container) -> bool:
     """Whether its comment records a release, or that it was taken over."""
-    return any(word.startswith(("v=", "platform=", "adopted")) for word in _comment(container).split())
+    words = _comment(container).split()
+    is_staged = any(word.startswith("next=") for word in words)
+    return not is_staged and any(word.startswith(("v=", "platform=", "adopted")) for word in words)
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class Watch:
 
     def assert_kept(self) -> None:
         """At no write did anything happen that must not."""
-        assert not self.violations
+        assert not self.violations, self.violations
         assert self.here.lab.tailnet.fights == 0
         assert self.here.router.files()[self._state_file] == self._identity
 

@@ -1,0 +1,89 @@
+"""The guard: a job on the router that swaps two containers by itself, and goes back unless it is told to stay.
+
+It lives in the router's memory only and is found out about by the marks in the new container's comment (tag.py):
+`armed=N`, written by a rehearsal, proves that the router runs it, that it outlives the session that started it, and
+that it sees both containers as they are; N tells which attempt may act, so that one that was given up does nothing.
+`tx=` in place of `next=` confirms; `abort` has it go back at once; `failed=WHY` says that it went back.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mtts.core.changes import quote
+from mtts.core.tag import Tag
+
+OUTLIVE_S: Final = 3
+"""How long a rehearsal waits before it leaves its mark: the session that started it is closed by then."""
+
+UNHEALTHY: Final = "unhealthy"
+"""The guard's word for a container that did not stay up; any other says nothing against the release."""
+
+_TICKS_PER_S: Final = 5
+_START_TICKS: Final = 50
+_SLOT = re.compile(r"\{\{([a-z]+)\}\}")
+_ID = re.compile(r"\*[0-9A-Fa-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardOrder:
+    """Which containers a guard swaps, and for how long it waits."""
+
+    transaction: str
+    attempt: int
+    old_id: str
+    new_id: str
+    staged: Tag
+    """What the new container's comment says of it, without marks."""
+    boots: bool
+    """Whether the new container starts by itself once it is confirmed."""
+    stop_s: float
+    patience_s: float
+    """How long an unconfirmed container may run."""
+
+    @property
+    def longest_s(self) -> float:
+        """How long it takes at most until it confirmed or went back."""
+        return 2 * self.stop_s + self.patience_s + _START_TICKS / _TICKS_PER_S + _RETURN_S
+
+
+_RETURN_S: Final = 10.0
+"""What the way back takes beyond the stop."""
+
+
+def render_guard(template: str, order: GuardOrder, *, is_rehearsal: bool) -> str:
+    """The text of `guard.rsc` for one swap; ValueError for an id that is none."""
+    for id_ in (order.old_id, order.new_id):
+        if not _ID.fullmatch(id_):
+            raise ValueError(f"{id_!r} is no id of a container")
+    values: Mapping[str, str] = {
+        "old": order.old_id,
+        "new": order.new_id,
+        "staged": _text(str(order.staged)),
+        "armed": _text(f" armed={order.attempt}"),
+        "confirmed": _text(f" tx={order.transaction}"),
+        "boots": "yes" if order.boots else "no",
+        "retired": _text(str(retired(order.staged))),
+        "rehearsal": "true" if is_rehearsal else "false",
+        "outlive": f"{OUTLIVE_S}s",
+        "stop": str(max(1, round(order.stop_s * _TICKS_PER_S))),
+        "start": str(_START_TICKS),
+        "patience": str(max(1, round(order.patience_s))),
+    }
+    return _SLOT.sub(lambda slot: values[slot[1]], template)
+
+
+def without_marks(tag: Tag) -> Tag:
+    """A staged container's tag as it was when it was added."""
+    return replace(tag, armed=None, failed=None, is_aborted=False)
+
+
+def retired(tag: Tag) -> Tag:
+    """What is left of the tag of a container that is not the node any more."""
+    return Tag(tag.node)
+
+
+def _text(value: str) -> str:
+    quoted = quote(value)
+    return quoted if quoted.startswith('"') else f'"{quoted}"'

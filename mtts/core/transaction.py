@@ -1,0 +1,187 @@
+"""The swap of a node's container as a state machine: from what the router shows, the one thing to do next.
+
+Pure, and level-triggered: a step is chosen by how the two containers stand and what their comments say, not by what
+was done before. So a run that was killed, cut off or overtaken by a power cut is finished or undone by the same
+function, from the tags alone (I3). What the router cannot show, such as why a release is not wanted any more, is in
+`Progress`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mtts.core.changes import Change
+from mtts.core.errors import Problem
+from mtts.core.facts import ContainerRow, ContainerState
+from mtts.core.guard import UNHEALTHY
+from mtts.core.tag import Tag
+
+
+class Step(StrEnum):
+    """What is done next; the words of the journal."""
+
+    STAGE = "stage"
+    """Add the new container beside the old one."""
+    AWAIT_PULL = "await-pull"
+    PROVE_IMAGE = "prove-image"
+    ARM = "arm"
+    """Rehearse the guard, until its mark shows that it works."""
+    TRIGGER = "trigger"
+    """Have the guard swap."""
+    START = "start"
+    """Start the new container from here: the old one does not serve, so that nothing is put at risk."""
+    AWAIT_SWAP = "await-swap"
+    CONFIRM = "confirm"
+    """Prove the node on the new container, then record it: the guard takes that for its token."""
+    AWAIT_HANDOVER = "await-handover"
+    HAND_OVER = "hand-over"
+    """Hand `start-on-boot` over in the guard's place."""
+    RETIRE = "retire"
+    """Remove the old container."""
+    RESTAGE = "restage"
+    """The router came back on the old container before the handover: the new one waits for another attempt."""
+    ABORT = "abort"
+    """Tell the guard to go back."""
+    AWAIT_RETURN = "await-return"
+    RESTORE = "restore"
+    """Go back in the guard's place."""
+    DISCARD = "discard"
+    """Prove the node on the old container, then remove the new one."""
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One swap of one node, as far as it is the same from its first step to its last."""
+
+    id: str
+    node: str
+    staged: Tag
+    """The new container's tag, without marks."""
+    staged_root: str
+    settings: Mapping[str, str]
+    """What the new container gets once it is verified, `start-on-boot` left to the guard."""
+    boots: bool
+    """Whether the node starts by itself."""
+    before_start: tuple[Change, ...] = ()
+    """What any start of the node needs, the one of the old container as well."""
+    node_id: str | None = None
+    """Who the node must be in the tailnet afterwards; None where that was not seen, or is another each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The two containers of a swap as the router shows them."""
+
+    old: ContainerRow | None
+    new: ContainerRow | None
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether the old one was stopped, by whatever means."""
+        return self.old is not None and not self.old.is_up
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run knows beyond what the router shows."""
+
+    is_proven: bool = False
+    """The image that was pulled is the one that is meant."""
+    armed: int | None = None
+    """The attempt whose guard was rehearsed in this run."""
+    triggered: int | None = None
+    failure: Problem | None = None
+    """Why the new container is not wanted."""
+    is_restaged: bool = False
+    is_unguarded: bool = False
+    """The new container was started without a guard."""
+    is_guard_late: bool = False
+    """A guard was waited for in vain."""
+
+
+MOST_ATTEMPTS: Final = 3
+"""So often a guard is rehearsed and started before the swap is given up."""
+
+
+def seen_of(containers: Sequence[ContainerRow], node: str, transaction: str) -> Seen:
+    """The two containers of a swap among all of a router."""
+    mine = [row for row in containers if row.tag is not None and row.tag.node == node]
+    new = next((row for row in mine if row.tag is not None and transaction in (row.tag.next_in, row.tag.tx)), None)
+    others = [row for row in mine if row is not new and row.tag is not None and row.tag.next_in is None]
+    old = max(others, key=lambda row: (row.tag is not None and row.tag.is_recorded, row.is_up), default=None)
+    return Seen(old, new)
+
+
+def next_step(seen: Seen, progress: Progress) -> Step:
+    """What brings the swap forward, or, where the new container is not wanted, back."""
+    old, new = seen.old, seen.new
+    if new is None or new.tag is None:
+        return Step.STAGE if progress.failure is None and old is not None else Step.END
+    if old is None:
+        return Step.END
+    if new.tag.is_recorded:
+        return _committing(old, new, progress)
+    if progress.failure is not None or new.tag.failed or new.tag.is_aborted:
+        return _returning(old, new, progress)
+    if old.is_up or old.state is ContainerState.STOPPING or not new.is_up:
+        return _before_swap(old, new, progress)
+    return Step.CONFIRM
+
+
+def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
+    armed = new.tag.armed if new.tag else None
+    is_swapping = not old.is_up or new.is_up
+    if is_swapping and (armed is not None or new.is_up or old.state is ContainerState.STOPPING):
+        return Step.RESTORE if progress.is_guard_late else Step.AWAIT_SWAP  # the guard is at work, or died over it
+    if not new.is_imported:
+        return Step.AWAIT_PULL
+    if not progress.is_proven:
+        return Step.PROVE_IMAGE
+    if is_swapping:
+        return Step.START
+    if armed is None or armed != progress.armed:
+        return Step.ARM
+    if progress.triggered != armed:
+        return Step.TRIGGER
+    return Step.ARM if progress.is_guard_late else Step.AWAIT_SWAP
+
+
+def _returning(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
+    if old.is_up and not (new.is_up or new.state is ContainerState.STOPPING):
+        return Step.DISCARD
+    if progress.is_guard_late or new.tag is None or new.tag.armed is None:
+        return Step.RESTORE
+    is_told = new.tag.failed is not None or new.tag.is_aborted
+    return Step.AWAIT_RETURN if is_told else Step.ABORT
+
+
+def _committing(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
+    """The new one is recorded. Where the old one is up all the same, it booted, or the guard had just gone back."""
+    if old.is_up and not new.is_up:
+        return Step.DISCARD if progress.is_restaged or progress.failure is not None else Step.RESTAGE
+    if old.tag is not None and not old.tag.is_recorded and not boots(old):
+        return Step.RETIRE
+    return Step.HAND_OVER if progress.is_guard_late or progress.is_unguarded else Step.AWAIT_HANDOVER
+
+
+def boots(row: ContainerRow) -> bool:
+    """Whether a container starts by itself."""
+    return row.props.get("start-on-boot") in ("true", "yes")
+
+
+def going_back(tag: Tag) -> Problem | None:
+    """Why a guard went back, by the mark that it left; None where it did not."""
+    if tag.failed is None:
+        return None
+    name = tag.version or tag.node
+    if tag.failed == UNHEALTHY:
+        return Problem("crash-loop", f"{name} did not stay up, and the guard on the router went back")
+    if tag.failed == "stop-stuck":
+        return Problem("stop-stuck", "the old container did not stop in time for the guard on the router")
+    return Problem(
+        "swap-unconfirmed",
+        f"nobody confirmed {name} in time ({tag.failed}), and the guard on the router went back",
+        "the next run tries it again",
+    )

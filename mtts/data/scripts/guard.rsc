@@ -1,0 +1,104 @@
+# The guard of mtts: swaps the two containers of a node on the router itself, and goes back to the old one unless the
+# new one is confirmed in time.
+#
+# Changes: stops and starts the two containers below and writes marks into the new one's comment; once confirmed, hands
+#   start-on-boot over from the old one to the new one.
+# Undo: stop the new container, start the old one. It lives in memory only: after a reboot it is gone, and the old
+#   container boots.
+# Needs: read, write. Holds no secret. Times are counted, so that a wrong clock does not matter.
+# mtts fills in what stands in double braces.
+
+:local old {{old}}
+:local new {{new}}
+:local staged {{staged}}
+:local armed ($staged . {{armed}})
+:local confirmed {{confirmed}}
+
+:local comment do={
+  :local text ""
+  :do {:set text [:tostr [/container/get $1 comment]]} on-error={}
+  :return $text
+}
+
+# get without a property gives all that the version has, so that one script serves the state as text and as flags.
+:local shows do={
+  :local row [:toarray ""]
+  :do {:set row [/container/get $1]} on-error={}
+  :foreach state in=$2 do={
+    :if ([:tostr ($row->$state)] = "true" || [:tostr ($row->"status")] = $state) do={:return true}
+  }
+  :return false
+}
+:local up {"starting"; "starting-with-healthcheck"; "running"; "healthy"; "unhealthy"}
+:local held {"starting"; "starting-with-healthcheck"; "running"; "healthy"; "unhealthy"; "stopping"}
+
+:local confirm do={
+  :do {/container/set $1 start-on-boot={{boots}}} on-error={}
+  :do {/container/set $2 start-on-boot=no comment={{retired}}} on-error={}
+}
+
+:if ({{rehearsal}}) do={
+  # Proves that it is understood here, outlives the session that started it, and sees both containers as they are.
+  :delay {{outlive}}
+  :if ([:pick [$comment $new] 0 [:len $staged]] = $staged && [$shows $old $up] && ![$shows $new $held]) do={
+    /container/set $new comment=$armed
+  }
+} else={
+  :local why ""
+  :if ([$comment $new] = $armed) do={
+    :do {/container/stop $old} on-error={}
+    :local left {{stop}}
+    :while ([$shows $old $held] && $left > 0) do={
+      :delay 200ms
+      :set left ($left - 1)
+    }
+    :if ($left = 0) do={:set why "stop-stuck"}
+
+    :set left {{start}}
+    :while ($why = "" && ![$shows $new $up] && $left > 0) do={
+      :if ($left % 10 = 0) do={:do {/container/start $new} on-error={}}
+      :delay 200ms
+      :set left ($left - 1)
+    }
+
+    :set left {{patience}}
+    :local down 0
+    :local settled false
+    :while ($why = "" && !$settled) do={
+      :local said [$comment $new]
+      :if ([:typeof [:find $said $confirmed]] = "num") do={
+        $confirm $new $old
+        :set settled true
+      } else={
+        :if ([$shows $new $up]) do={:set down 0} else={:set down ($down + 1)}
+        :if ($left = 0) do={:set why "unconfirmed"}
+        :if ($down > 3) do={:set why "unhealthy"}
+        :if ([:typeof [:find $said " abort"]] = "num") do={:set why "aborted"}
+        :if ($why = "") do={:delay 1s}
+        :set left ($left - 1)
+      }
+    }
+
+    :if ($why != "") do={
+      :if ([:typeof [:find [$comment $new] $confirmed]] = "num") do={
+        $confirm $new $old
+      } else={
+        :do {/container/set $new comment=($staged . " failed=" . $why)} on-error={}
+        :do {/container/stop $new} on-error={}
+        :set left {{stop}}
+        :while ([$shows $new $held] && $left > 0) do={
+          :delay 200ms
+          :set left ($left - 1)
+        }
+        :set left 60
+        :while (![$shows $old $up] && $left > 0) do={
+          :do {/container/start $old} on-error={}
+          :delay 2s
+          :set left ($left - 1)
+        }
+        # One that nobody confirmed is better than none.
+        :if (![$shows $old $held]) do={:do {/container/start $new} on-error={}}
+      }
+    }
+  }
+}

@@ -1,0 +1,230 @@
+"""The steps of a swap (core/transaction.py), one method each: what is done to the router, or waited for."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from mtts.core.changes import AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop
+from mtts.core.errors import Problem, StepFailedError
+from mtts.core.events import Kind
+from mtts.core.facts import ContainerRow
+from mtts.core.guard import GuardOrder, retired
+from mtts.core.image import Release
+from mtts.core.tag import Tag
+from mtts.core.transaction import MOST_ATTEMPTS, Progress, Seen, Transaction, boots, seen_of
+from mtts.engine import guard
+from mtts.engine.apply import Applier
+from mtts.engine.gather import gather_containers
+from mtts.engine.observe import NodeObserver
+from mtts.engine.services import NodeWork
+
+_GRACE_S: Final = 30.0
+"""What a guard may take for one move beyond the stop of a container."""
+
+
+class SwapSteps:
+    """What a swap does, over whichever session there is."""
+
+    def __init__(
+        self, work: NodeWork, transaction: Transaction, observer: NodeObserver, release: Release | None
+    ) -> None:
+        self._transaction = transaction
+        self._applier = Applier(work, observer, release)
+        self._observer = observer
+        self._work = work
+        self._old_log: frozenset[str] = frozenset()
+        """Of the old container before it was stopped."""
+
+    def move(self, work: NodeWork, observer: NodeObserver) -> None:
+        """Go on over another session."""
+        self._work, self._observer = work, observer
+        self._applier.move(work, observer)
+
+    @property
+    def recorded(self) -> Tag | None:
+        return self._applier.recorded
+
+    @property
+    def evidence(self) -> str | None:
+        return self._applier.evidence
+
+    @property
+    def longest_s(self) -> float:
+        """For how long the guard may be at work."""
+        timing = self._work.router.timing
+        return 2 * timing.stop_s + timing.confirm_s + 2 * _GRACE_S
+
+    def stranded(self) -> Problem:
+        """Why a swap that somebody else began, or interfered with, is not finished."""
+        return Problem(
+            "changed-underway",
+            f"the swap of node {self._transaction.node} did not come to its end by itself",
+            "the next run tries it again",
+        )
+
+    async def stage(self, changes: tuple[Change, ...]) -> None:
+        await self._applier.apply_all(changes)
+
+    async def await_pull(self) -> None:
+        await self._applier.apply_all([AwaitPull(self._root, self._label, "the router pulls and unpacks it by itself")])
+
+    async def prove_image(self) -> None:
+        await self._applier.apply_all([ProveImage(self._root, self._label, "the tag may have moved meanwhile")])
+        self._applier.vouch_for(self._root)  # its comment says since before the pull what it is meant to be
+
+    async def arm(self, seen: Seen) -> int:
+        """The attempt for which the guard was proven."""
+        attempt = (_marks(seen).armed or 0) + 1
+        if attempt > MOST_ATTEMPTS:
+            raise StepFailedError(
+                f"the guard on the router was started {MOST_ATTEMPTS} times and did nothing",
+                code="guard-unproven",
+                hint="see /log and /system/script/job on the router",
+            )
+        self._tell("prove the guard on the router")
+        await guard.rehearse(self._work, self._order(seen, attempt))
+        return attempt
+
+    async def trigger(self, seen: Seen, progress: Progress) -> None:
+        if seen.old is None or progress.armed is None:
+            raise StepFailedError.of(self.stranded())
+        self._old_log = frozenset(key for key, _ in await self._observer.log(seen.old))
+        await self._applier.apply_all(self._transaction.before_start)
+        self._tell("have the guard swap the containers")
+        self._work.outage.stopped_s = self._work.services.clock.monotonic()
+        await guard.trigger(self._work, self._order(seen, progress.armed))
+
+    async def start(self) -> None:
+        await self._applier.apply_all(
+            [*self._transaction.before_start, Start(self._root, self._label, "nothing else serves")]
+        )
+
+    async def await_change(self, seen: Seen) -> bool:
+        """Whether the guard moved before its time was over."""
+        timing, clock = self._work.router.timing, self._work.services.clock
+        deadline = clock.monotonic() + timing.stop_s + _GRACE_S
+        before = _picture(seen)
+        while clock.monotonic() < deadline:
+            await clock.sleep(timing.poll_s)
+            now = seen_of(await gather_containers(self._work.session), self._transaction.node, self._transaction.id)
+            if _picture(now) != before:
+                return True
+        return False
+
+    async def confirm(self) -> None:
+        """Prove the node on the new container, then tell the guard so by recording it."""
+        verified = replace(self._transaction.staged, next_in=None, tx=self._transaction.id)
+        node = f"node {self._transaction.node}"
+        await self._applier.apply_all(
+            [
+                AwaitHealthy(self._root, node, "proves it before it is recorded", self._transaction.node_id),
+                Record(self._root, self._label, "verified: recorded", str(verified), self._transaction.settings),
+            ]
+        )
+
+    async def hand_over(self, seen: Seen) -> None:
+        """What the guard does once the new container is confirmed."""
+        new, old = seen.new, seen.old
+        if new is None or old is None:
+            return
+        boot = "yes" if self._transaction.boots else "no"
+        takes = {"start-on-boot": boot}
+        gives = {"start-on-boot": "no", "comment": str(retired(self._transaction.staged))}
+        before = {"start-on-boot": "yes" if boots(new) else "no"}
+        after = {prop: old.props.get(prop, "") for prop in gives}
+        await self._applier.apply_all(
+            [
+                Set("/container", self._label, "it is the node now", {"root-dir": new.root_dir}, before, takes),
+                Set("/container", old.label, "it is not any more", {"root-dir": old.root_dir}, after, gives),
+            ]
+        )
+
+    async def retire(self, seen: Seen) -> None:
+        if seen.old is not None:
+            await self._remove(seen.old, "its successor is proven")
+
+    async def abort(self, seen: Seen) -> None:
+        """Tell the guard to go back at once."""
+        self._tell("have the guard go back")
+        await self._mark(seen, replace(_marks(seen), is_aborted=True))
+
+    async def restage(self, seen: Seen) -> None:
+        self._tell("try it again: the old container came back before the handover")
+        await self._mark(seen, self._transaction.staged, {"start-on-boot": "no"})
+
+    async def _mark(self, seen: Seen, tag: Tag, props: Mapping[str, str] | None = None) -> None:
+        if seen.new is not None:
+            with self._applier.writing():
+                await self._work.session.set("/container", {"comment": str(tag), **(props or {})}, id_=seen.new.id)
+
+    async def restore(self, seen: Seen) -> None:
+        """Go back in the place of a guard that does not."""
+        changes: list[Change] = []
+        if seen.new is not None:
+            changes.append(Stop(seen.new.root_dir, seen.new.label, "nobody confirmed it", disruptive=False))
+        if seen.old is not None and not seen.old.is_up:
+            changes.extend(self._transaction.before_start)
+            changes.append(Start(seen.old.root_dir, seen.old.label, "it serves again"))
+        await self._applier.apply_all(changes)
+
+    async def prove_old(self, old: ContainerRow) -> None:
+        """The old container serves again, as the same node."""
+        again: list[Change] = []
+        if self._transaction.before_start:  # it needs a key at every start, and the guard has none
+            again = [
+                Stop(old.root_dir, old.label, "it logs in anew", disruptive=False),
+                *self._transaction.before_start,
+                Start(old.root_dir, old.label, "it serves again"),
+            ]
+        else:
+            self._applier.passes_over(self._old_log)
+        node = f"node {self._transaction.node}"
+        proof = AwaitHealthy(old.root_dir, node, "proves that it serves", self._transaction.node_id)
+        await self._applier.apply_all([*again, proof])
+
+    async def discard(self, new: ContainerRow) -> tuple[Problem, ...]:
+        """What is left of the new container once it was removed."""
+        try:
+            await self._remove(new, "its release did not take the node's place")
+        except StepFailedError as error:
+            return (error.problem,)
+        return ()
+
+    async def _remove(self, row: ContainerRow, why: str) -> None:
+        await self._applier.apply_all([Remove("/container", f"container {row.label}", why, {"root-dir": row.root_dir})])
+
+    def _order(self, seen: Seen, attempt: int) -> GuardOrder:
+        if seen.old is None or seen.new is None:
+            raise StepFailedError.of(self.stranded())
+        timing = self._work.router.timing
+        return GuardOrder(
+            transaction=self._transaction.id,
+            attempt=attempt,
+            old_id=seen.old.id,
+            new_id=seen.new.id,
+            staged=self._transaction.staged,
+            boots=self._transaction.boots,
+            stop_s=timing.stop_s,
+            patience_s=timing.confirm_s,
+        )
+
+    @property
+    def _root(self) -> str:
+        return self._transaction.staged_root
+
+    @property
+    def _label(self) -> str:
+        _, is_ours, place = f"/{self._root}".rpartition("/mtts/root/")
+        return f"container {place.replace('/', '-') if is_ours else self._root}"
+
+    def _tell(self, text: str) -> None:
+        self._work.tell(Kind.STEP, f"> {text}")
+
+
+def _marks(seen: Seen) -> Tag:
+    return (seen.new.tag if seen.new else None) or Tag("")
+
+
+def _picture(seen: Seen) -> object:
+    """What tells that a guard moved."""
+    return [(row.state, row.props.get("comment"), boots(row)) if row else None for row in (seen.old, seen.new)]
