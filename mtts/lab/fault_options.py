@@ -65,6 +65,8 @@ def matching(pattern: str, says: str) -> Rule:
 
 
 WORDS = matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}", "1 to 200 characters on one line")
+SPOKEN = matching(r"[^\ud800-\udfff]{1,200}", "1 to 200 characters")
+"""What a router says may hold what others put into a name, escape sequences included."""
 HEADER = matching(r"[ -~]{1,200}", "1 to 200 characters of ASCII")
 PAIRS = Rule("NAME=VALUE with a name", all)
 
@@ -94,6 +96,7 @@ Count = Annotated[int, within(1, 1_000_000)]
 CommandPath = Annotated[str, COMMAND]
 CountedPath = Annotated[str, COUNTED]
 Words = Annotated[str, WORDS]
+Spoken = Annotated[str, SPOKEN]
 
 
 def _text(value: object) -> str:

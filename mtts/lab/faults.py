@@ -22,6 +22,7 @@ from mtts.lab.fault_options import (
     Count,
     CountedPath,
     OptionError,
+    Spoken,
     Words,
     checked,
     within,
@@ -171,7 +172,7 @@ class Faults:
     # commands and containers
 
     @checked
-    def trap_next(self, path: CommandPath, message: Words = "failure: refused by the lab") -> None:
+    def trap_next(self, path: CommandPath, message: Spoken = "failure: refused by the lab") -> None:
         """Refuse the next command of this path with this text, without effect."""
         self._traps.append((path, message))
 

@@ -22,7 +22,12 @@ ROUTERS: list[tuple[str, dict[str, Any], str]] = [
     ("slow-link", {"latency-s": -1.0}, "latency-s: expected a number from 0 to 86400, not -1.0"),
     ("slow-link", {"bytes-per-s": -1}, "bytes-per-s: expected a whole number from 0 to 1000000000, not -1"),
     ("trap-next", {"path": "/nowhere"}, "path: expected a command of RouterOS such as /container/add, not '/nowhere'"),
-    ("trap-next", {"path": "/file/add", "message": ""}, "message: expected 1 to 200 characters on one line, not ''"),
+    ("trap-next", {"path": "/file/add", "message": ""}, "message: expected 1 to 200 characters, not ''"),
+    (
+        "trap-next",
+        {"path": "/file/add", "message": "\ud800"},
+        "message: expected 1 to 200 characters, not '\\ud800'",
+    ),
     ("fail-pull", {"text": "a\nb"}, "text: expected 1 to 200 characters on one line, not 'a\\nb'"),
     ("fail-extraction", {"after-percent": 100}, "after-percent: expected a whole number from 1 to 99, not 100"),
     ("hollow-extraction", {"after-percent": 0}, "after-percent: expected a whole number from 1 to 99, not 0"),
