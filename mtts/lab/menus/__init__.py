@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from mtts.lab.call import Menu
 from mtts.lab.menus import (
     certificates,
+    container_listings,
+    container_settings,
     containers,
     disks,
     files,
@@ -32,11 +34,11 @@ Factory = Callable[["Device"], Menu]
 FACTORIES: dict[str, Factory] = {
     "/": tools.Console,
     "/container": containers.ContainerTable,
-    "/container/config": containers.ContainerConfig,
-    "/container/envs": containers.EnvTable,
-    "/container/layers": containers.Layers,
-    "/container/log": containers.ContainerLog,
-    "/container/mounts": containers.MountTable,
+    "/container/config": container_settings.ContainerConfig,
+    "/container/envs": container_settings.EnvTable,
+    "/container/layers": container_listings.Layers,
+    "/container/log": container_listings.ContainerLog,
+    "/container/mounts": container_settings.MountTable,
     "/disk": disks.DiskTable,
     "/disk/settings": disks.make_settings,
     "/file": files.FileMenu,

@@ -1,6 +1,7 @@
-"""`/container` and what lies under it: which adds are refused, and what a row shows in each version.
+"""`/container`: which adds and changes are refused, and what its commands ask of the engine.
 
-The menus decide on words and values; what happens afterwards is the engine's.
+The menu decides on words and values; what happens afterwards is the engine's, and what a row shows stands in
+`container_rows`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING
 from mtts.lab import values
 from mtts.lab.call import Call
 from mtts.lab.container import Container, Phase
-from mtts.lab.listing import Listing
 from mtts.lab.menus.container_rows import container_row
+from mtts.lab.menus.container_settings import stored_path
 from mtts.lab.menus.system import require
 from mtts.lab.reply import DONE, Category, Reply, Trap, failure, invalid_value, no_match
 from mtts.lab.surroundings import interfaces_of
-from mtts.lab.table import Item, Singleton, Table, TableSpec
+from mtts.lab.table import Item, Table, TableSpec
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -257,118 +258,6 @@ class ContainerTable(Table):
         return {".id": item.ref, **container_row(device, container)}
 
 
-class ContainerConfig(Singleton):
-    """`/container/config`"""
-
-    def __init__(self, device: Device) -> None:
-        limit = "memory-high" if device.has("flags") else "ram-high"
-        stored = {"registry-url": "", "tmpdir": "", "layer-dir": "", "username": "", limit: "unlimited"}
-        super().__init__(device, "/container/config", stored)
-
-    def view(self) -> dict[str, str]:
-        """The password stays in the router."""
-        return {name: value for name, value in self.values.items() if name != "password"}
-
-
-class EnvTable(Table):
-    """`/container/envs`"""
-
-    def __init__(self, device: Device) -> None:
-        column = "list" if device.has("env-lists") else "name"
-        defaults = {"disabled": "false"} if device.has("mount-lists") else {}
-        spec = TableSpec(
-            "/container/envs",
-            defaults=defaults,
-            required=(column, "key"),
-            unique=(column, "key"),
-            unique_text="same key already exists",
-        )
-        super().__init__(device, spec)
-
-    def name_of(self, _item: Item) -> str | None:
-        """Entries have no name of their own."""
-        return None
-
-
-class MountTable(Table):
-    """`/container/mounts`"""
-
-    def __init__(self, device: Device) -> None:
-        self._by_list = device.has("mount-lists")
-        defaults = {"disabled": "false"} if self._by_list else {}
-        known = device.schema.menus["/container/mounts"]["add"]
-        if "read-only" in known:
-            defaults["read-only"] = "false"
-        if "mode" in known:
-            defaults["mode"] = "rw"
-        column = "list" if self._by_list else "name"
-        spec = TableSpec(
-            "/container/mounts",
-            defaults=defaults,
-            required=(column, "src", "dst"),
-            booleans=frozenset({"disabled", "read-only"}),
-            unique=(column, "dst") if self._by_list else ("name",),
-            unique_text="same dst already exists" if self._by_list else "mount with the same name already exists",
-        )
-        super().__init__(device, spec)
-
-    def normal(self, name: str, value: str) -> str:
-        """Sources are paths of the router; the container's root cannot be mounted over."""
-        if name == "src":
-            return stored_path(self.device, value)
-        if name == "dst" and not values.path_key(value):
-            raise invalid_value("dst")
-        return super().normal(name, value)
-
-    def name_of(self, item: Item) -> str | None:
-        """Up to 7.20 entries have names of their own."""
-        return None if self._by_list else item.values.get("name")
-
-
-class ContainerLog(Listing):
-    """`/container/log`: the last lines of every container that logs."""
-
-    def __init__(self, device: Device) -> None:
-        super().__init__(device, "/container/log", self._rows)
-
-    def _rows(self) -> list[dict[str, str]]:
-        lines = [
-            (number, container.name, time, message)
-            for container in self.device.engine.containers.values()
-            for number, time, message in container.log
-        ]
-        return [
-            {".id": f"*{number:X}", "time": time, "container": name, "message": message}
-            for number, name, time, message in sorted(lines)
-        ]
-
-
-class Layers(Listing):
-    """`/container/layers`: what the extracted images are made of, layers of one image shared by its containers."""
-
-    def __init__(self, device: Device) -> None:
-        super().__init__(device, "/container/layers", self._rows)
-
-    def _rows(self) -> list[dict[str, str]]:
-        rows: dict[str, dict[str, str]] = {}
-        for container in self.device.engine.containers.values():
-            if container.image is None:
-                continue
-            names = container.image.config.get("rootfs", {}).get("diff_ids", [])
-            for name, size in zip(names, container.image.layer_sizes, strict=False):
-                row = rows.setdefault(name, {".id": f"*{len(rows) + 1:X}", "name": name, "size": str(size)})
-                row["containers"] = ",".join([part for part in (row.get("containers"), container.name) if part])
-        return list(rows.values())
-
-
 def _signal_number(argument: str, value: str) -> int:
     """The number in front of `15-SIGTERM`."""
     return values.whole(argument, value.partition("-")[0], 1, HIGHEST_SIGNAL)
-
-
-def stored_path(device: Device, path: str) -> str:
-    """A router path as this version reads it back."""
-    setting = device.quirks.root_dir_slash
-    slash = device.has("leading-slash") if setting == "by-version" else setting == "always"
-    key = values.path_key(path)
-    return f"/{key}" if slash else (key if setting == "never" else path)
