@@ -60,23 +60,13 @@ def clearing(slots: Slots) -> Iterator[Change]:
     yield from removals(slots.leftovers)
 
 
-def serving(
-    slots: Slots, *, prove: bool = False, node_id: str | None = None, before_start: Iterable[Change] = ()
-) -> Iterator[Change]:
-    """Have the node's own container run and nothing else of the node; with `prove`, proven even where it is up.
-
-    With `node_id`, it must be that node of the tailnet. `before_start` is what a start of it needs.
-    """
+def serving(slots: Slots) -> Iterator[Change]:
+    """Have the node's own container run, and nothing else of the node."""
     for row in slots.leftovers:
         if row.is_up or row.state is ContainerState.STOPPING:
             yield Stop(row.root_dir, f"container {row.label}", "nobody proved it", disruptive=False)
-    if slots.live is None:
-        return
-    if not slots.live.is_up:
-        yield from before_start
-        yield from starting(slots.live, "it serves again", node_id=node_id)
-    elif prove:
-        yield _proving(slots.live, node_id)
+    if slots.live is not None and not slots.live.is_up:
+        yield from starting(slots.live, "it serves again")
 
 
 def removals(leftovers: Iterable[ContainerRow]) -> Iterator[Change]:
@@ -85,13 +75,13 @@ def removals(leftovers: Iterable[ContainerRow]) -> Iterator[Change]:
         yield Remove("/container", f"container {row.label}", "left by an update", {"root-dir": row.root_dir})
 
 
-def starting(live: ContainerRow, why: str, *, node_id: str | None = None) -> Iterator[Change]:
+def starting(live: ContainerRow, why: str) -> Iterator[Change]:
     """Start the node's container and prove it."""
-    label = f"container {live.label}"
+    label, node = f"container {live.label}", live.tag.node if live.tag else live.label
     if live.is_up or live.state is ContainerState.STOPPING:
         yield Stop(live.root_dir, label, "it does not serve", disruptive=False)
     yield Start(live.root_dir, label, why)
-    yield _proving(live, node_id)
+    yield AwaitHealthy(live.root_dir, f"node {node}", "proves that it serves")
 
 
 def not_deployed(router: str, node: str) -> Problem:
@@ -106,11 +96,6 @@ def state_unknown(row: ContainerRow) -> Problem:
         f"the router shows {row.label} as {row.state}, which mtts does not know or did not ask for",
         "look at it with /container/print detail; where it changes by itself, run the command again",
     )
-
-
-def _proving(live: ContainerRow, node_id: str | None) -> AwaitHealthy:
-    node = live.tag.node if live.tag else live.label
-    return AwaitHealthy(live.root_dir, f"node {node}", "proves that it serves", node_id)
 
 
 def _age(row: ContainerRow) -> int:

@@ -1,4 +1,4 @@
-"""The swap as data: what it does in which order, and what every prefix of it leaves for the next run."""
+"""What is staged for a swap, and what its transaction says: the rest is the machine's (test_transaction.py)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from mtts.core.changes import Add, AwaitHealthy, Change, ProveImage, Record, Remove
+from mtts.core.changes import Add, Change, PlaceKey, Remove
 from mtts.core.dialect import Dialect
 from mtts.core.facts import ContainerRow, Facts
 from mtts.core.health import Evidence, Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec
-from mtts.core.plan_update import Refused, SwapPlan, plan_swap, state_source
+from mtts.core.plan_update import Refused, SwapPlan, open_swap, plan_swap, staged_before, state_source
 from mtts.core.rows import container_row
 from mtts.core.slots import Slots, clearing, slots_of
 from mtts.core.tag import Tag
@@ -21,7 +21,8 @@ from tests.core.paper_router import PaperRouter
 from tests.core.test_plan_convergence import RICH, VERSIONS, deployed
 
 NEXT = a_release(version="1.92.0", index_digest=digest("a"), manifest_digest=digest("b"), config_digest=digest("c"))
-BOOTS = ("yes", "true")
+A, B = "mtts/root/tailscale/a", "mtts/root/tailscale/b"
+KINDS = pytest.mark.parametrize("kind", [{}, RICH, {"start_on_boot": False}], ids=["plain", "rich", "by hand"])
 
 
 def slots_on(paper: PaperRouter, node: NodeSpec) -> Slots:
@@ -30,12 +31,22 @@ def slots_on(paper: PaperRouter, node: NodeSpec) -> Slots:
     return slots
 
 
-def plan_on(paper: PaperRouter, node: NodeSpec, release: Release = NEXT, **known: Any) -> SwapPlan | Refused:
+def plan_on(
+    paper: PaperRouter, node: NodeSpec, release: Release = NEXT, *, transaction: str = "t1", **known: Any
+) -> SwapPlan | Refused:
     paper.release = release
     router, slots = a_router(node), slots_on(paper, node)
     assert slots.live is not None
     facts = replace(paper.facts(router, node), **known)
-    return plan_swap(router=router, node=node, facts=facts, slots=slots, live=slots.live, release=release)
+    return plan_swap(
+        router=router,
+        node=node,
+        facts=facts,
+        slots=slots,
+        live=slots.live,
+        release=release,
+        transaction=transaction,
+    )
 
 
 def swap_on(paper: PaperRouter, node: NodeSpec, release: Release = NEXT, **known: Any) -> SwapPlan:
@@ -44,9 +55,9 @@ def swap_on(paper: PaperRouter, node: NodeSpec, release: Release = NEXT, **known
     return planned
 
 
-def on_paper(changes: Iterable[Change]) -> list[Change]:
-    """Those that do something on paper."""
-    return [change for change in changes if not isinstance(change, ProveImage)]
+def staged_entry(planned: SwapPlan) -> Add:
+    (add,) = (change for change in planned.stage if isinstance(change, Add) and change.path == "/container")
+    return add
 
 
 def kinds(changes: Iterable[Change]) -> list[str]:
@@ -54,105 +65,78 @@ def kinds(changes: Iterable[Change]) -> list[str]:
     return [f"{type(change).__name__} {getattr(change, 'path', '')}".rstrip() for change in changes]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_swap_stages_then_switches_then_commits(version: str) -> None:
-    node = a_node()
-    planned = swap_on(deployed(version, a_router(node)), node)
+def with_comment(paper: PaperRouter, root: str, comment: str) -> None:
+    (row,) = (row for row in paper.menus["/container"] if row["root-dir"] == root)
+    row["comment"] = comment
 
-    assert kinds(planned.stage) == ["Add /container", "AwaitPull", "ProveImage"]
-    assert kinds(planned.switch) == ["Stop", "Start", "AwaitHealthy"]
-    assert kinds(planned.commit) == ["Record", "Set /container", "Remove /container"]
-    assert planned.changes == (*planned.stage, *planned.switch, *planned.commit)
-    a, b = "mtts/root/tailscale/a", "mtts/root/tailscale/b"
-    assert planned.staged_root == b
-    roots = [
-        getattr(change, "root_dir", None) or getattr(change, "identity", {}).get("root-dir")
-        for change in planned.changes
-    ]
-    assert roots == [b, b, b, a, b, b, b, a, a]
+
+# what is staged
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("kind", [{}, RICH, {"start_on_boot": False}], ids=["plain", "rich", "by hand"])
-def test_a_swap_applied_whole_changes_the_container_alone(version: str, kind: dict[str, Any]) -> None:
+@KINDS
+def test_one_entry_is_staged_beside_the_one_that_serves_and_nothing_else_changes(
+    version: str, kind: dict[str, Any]
+) -> None:
+    node = a_node(**kind)
+    paper = deployed(version, a_router(node))
+    (old,) = paper.comparable()["/container"]
+    before = {path: rows for path, rows in paper.comparable().items() if path != "/container"}
+    planned = swap_on(paper, node)
+
+    assert kinds(planned.stage) == ["Add /container"]
+    paper.apply_all(planned.stage)
+
+    rows = paper.comparable()["/container"]
+    assert old in rows
+    assert sorted(row["root-dir"] for row in rows) == [A, B]
+    assert planned.transaction.staged_root == B
+    assert {path: found for path, found in paper.comparable().items() if path != "/container"} == before
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@KINDS
+def test_the_staged_entry_says_what_it_is_meant_to_be_and_neither_boots_nor_restarts(
+    version: str, kind: dict[str, Any]
+) -> None:
     node = a_node(**kind)
     paper = deployed(version, a_router(node))
     planned = swap_on(paper, node)
-    before = {path: rows for path, rows in paper.comparable().items() if path != "/container"}
+    add, transaction = staged_entry(planned), planned.transaction
 
-    paper.apply_all(on_paper(planned.changes))
-
-    (row,) = paper.menus["/container"]
-    assert row["root-dir"].endswith("/b")
-    tag = Tag.parse(row["comment"])
+    assert add.props["start-on-boot"] == "no"
+    assert not {"restart-policy", "auto-restart-interval"} & set(add.props)
+    assert not any("restart-policy" in form or "start-on-boot" in form for form in add.alternatives)
+    tag = Tag.parse(add.props["comment"])
+    assert tag == transaction.staged
     assert tag is not None
-    assert (tag.version, tag.platform, tag.index) == ("1.92.0", digest("b"), digest("a"))
-    assert (row["start-on-boot"] in BOOTS) is node.start_on_boot
-    assert {path: rows for path, rows in paper.comparable().items() if path != "/container"} == before
-    back = swap_on(paper, node, a_release())
-    assert back.staged_root == "mtts/root/tailscale/a"
+    assert (tag.next_in, tag.version, tag.platform, tag.index) == ("t1", "1.92.0", digest("b"), digest("a"))
+    assert not tag.is_recorded
+    live = slots_on(paper, node).live
+    assert live is not None
+    assert live.tag is not None
+    assert tag.extras == live.tag.extras
 
 
 @pytest.mark.parametrize("version", ["7.18.2", "7.21.5", "7.23.3"])
-def test_every_prefix_of_a_swap_is_undone_or_finished_by_what_the_router_shows(version: str) -> None:
-    node = a_node(**RICH)
-    length = len(on_paper(swap_on(deployed(version, a_router(node)), node).changes))
-    for number in range(length + 1):
-        paper = deployed(version, a_router(node))
-        old = paper.comparable()
-        changes = on_paper(swap_on(paper, node).changes)
-        for change in changes[:number]:
-            paper.apply(change)
-            assert_safe(paper)
-        for change in clearing(slots_on(paper, node)):
-            paper.apply(change)
-            assert_safe(paper)
-
-        (row,) = paper.menus["/container"]
-        is_done = any(isinstance(change, Record) for change in changes[:number])
-        assert row["root-dir"].endswith("/b" if is_done else "/a")
-        assert "running" in (row.get("status"), *row)
-        if not is_done:
-            assert paper.comparable() == old
-        assert not list(clearing(slots_on(paper, node))), "nothing is left to clear"
-
-
-def assert_safe(paper: PaperRouter) -> None:
-    """What holds at every moment of a swap."""
-    rows = paper.menus["/container"]
-    running = [row for row in rows if "running" in (row.get("status"), *row)]
-    bootable = [row for row in rows if row.get("start-on-boot") in BOOTS]
-    recorded = [row for row in rows if (tag := Tag.parse(row["comment"])) is not None and tag.is_recorded]
-    assert len(running) <= 1, "I5"
-    assert all(row in recorded for row in bootable), "nothing unproven boots"
-    assert bootable, "I4: whatever happens, a boot brings the node back"
-    assert all("arch" in row for row in recorded), "I16"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_staged_entry_neither_boots_nor_restarts_nor_is_recorded(version: str) -> None:
-    node = a_node()
-    add = next(change for change in swap_on(deployed(version, a_router(node)), node).stage if isinstance(change, Add))
-    assert add.props["start-on-boot"] == "no"
-    assert add.props["comment"] == "mtts:tailscale"
-    assert not {"restart-policy", "auto-restart-interval"} & set(add.props)
-    assert not any("restart-policy" in form or "start-on-boot" in form for form in add.alternatives)
+@KINDS
+def test_what_was_staged_is_cleared_without_a_trace(version: str, kind: dict[str, Any]) -> None:
+    node = a_node(**kind)
+    paper = deployed(version, a_router(node))
+    before = paper.comparable()
+    paper.apply_all(swap_on(paper, node).stage)
+    cleared = list(clearing(slots_on(paper, node)))
+    assert kinds(cleared) == ["Remove /container"]
+    paper.apply_all(cleared)
+    assert paper.comparable() == before
 
 
 def test_both_slots_share_veth_mounts_and_environment() -> None:
     paper = deployed("7.23.3", a_router(a_node()))
     (live,) = paper.menus["/container"]
-    add = next(change for change in swap_on(paper, a_node()).stage if isinstance(change, Add))
+    add = staged_entry(swap_on(paper, a_node()))
     shared = ("interface", "mountlists", "envlists", "hostname", "tmpfs", "logging")
     assert {prop: add.props[prop] for prop in shared} == {prop: live[prop] for prop in shared}
-
-
-def test_leftovers_go_before_the_next_release_comes() -> None:
-    paper, node = deployed("7.23.3", a_router(a_node())), a_node()
-    half = swap_on(paper, node)
-    paper.apply_all(on_paper(half.stage))
-    again = swap_on(paper, node)
-    assert kinds(again.stage) == ["Remove /container", "Add /container", "AwaitPull", "ProveImage"]
 
 
 def test_a_directory_that_no_entry_uses_goes_first() -> None:
@@ -161,7 +145,7 @@ def test_a_directory_that_no_entry_uses_goes_first() -> None:
     )
     first = planned.stage[0]
     assert isinstance(first, Remove)
-    assert (first.path, first.identity) == ("/file", {"name": planned.staged_root})
+    assert (first.path, first.identity) == ("/file", {"name": planned.transaction.staged_root})
 
 
 def test_scratch_space_that_went_missing_comes_first() -> None:
@@ -169,6 +153,74 @@ def test_scratch_space_that_went_missing_comes_first() -> None:
     paper.menus["/disk"].clear()
     paper.menus["/container/config"][0]["tmpdir"] = ""
     assert kinds(swap_on(paper, a_node()).stage)[:3] == ["Add /disk", "Set /container/config", "Add /container"]
+
+
+# what an interrupted run staged
+
+
+def test_the_same_release_that_is_staged_already_is_not_pulled_again() -> None:
+    paper, node = deployed("7.23.3", a_router(a_node())), a_node()
+    first = swap_on(paper, node, transaction="t1")
+    paper.apply_all(first.stage)
+    again = swap_on(paper, node, transaction="t2")
+    assert again.stage == ()
+    assert again.transaction == first.transaction, "it is the same transaction, with the id that the router shows"
+
+
+def test_marks_of_the_run_that_staged_it_are_not_part_of_its_tag() -> None:
+    paper, node = deployed("7.23.3", a_router(a_node())), a_node()
+    first = swap_on(paper, node)
+    paper.apply_all(first.stage)
+    with_comment(paper, B, f"{first.transaction.staged} armed=2")
+    assert swap_on(paper, node).transaction.staged == first.transaction.staged
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["{staged} failed=unhealthy", "{staged} armed=1 abort", "mtts:tailscale", "mtts:tailscale next=t0"],
+    ids=["went back", "was to go back", "belongs to no swap", "says nothing of its release"],
+)
+def test_what_was_staged_in_vain_goes_before_the_next_one_comes(comment: str) -> None:
+    paper, node = deployed("7.23.3", a_router(a_node())), a_node()
+    first = swap_on(paper, node)
+    paper.apply_all(first.stage)
+    with_comment(paper, B, comment.format(staged=first.transaction.staged))
+    again = swap_on(paper, node, transaction="t2")
+    assert kinds(again.stage) == ["Remove /container", "Add /container"]
+    assert again.transaction.id == "t2"
+
+
+def test_another_release_that_is_staged_makes_room() -> None:
+    paper, node = deployed("7.23.3", a_router(a_node())), a_node()
+    paper.apply_all(swap_on(paper, node).stage)
+    newer = replace(NEXT, version="1.94.0", manifest_digest=digest("d"))
+    again = swap_on(paper, node, newer, transaction="t2")
+    assert kinds(again.stage) == ["Remove /container", "Add /container"]
+    assert again.transaction.staged.platform == digest("d")
+
+
+@pytest.mark.parametrize("state", ["download/extract failed", "deleting"])
+def test_an_entry_whose_image_did_not_come_is_not_waited_for_again(state: str) -> None:
+    tag = Tag("tailscale").staging(NEXT, "t1")
+    staged = a_container(running="false", **{state: "true"}, comment=str(tag))
+    assert staged_before(Slots(a_container(), (staged,)), NEXT) is None
+
+
+# the transaction
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@KINDS
+def test_once_verified_the_new_container_gets_what_a_deploy_gives_it(version: str, kind: dict[str, Any]) -> None:
+    node = a_node(**kind)
+    paper = deployed(version, a_router(node))
+    (live,) = paper.menus["/container"]
+    transaction = swap_on(paper, node).transaction
+
+    assert (transaction.id, transaction.node) == ("t1", "tailscale")
+    assert transaction.boots is node.start_on_boot
+    assert "start-on-boot" not in transaction.settings, "the guard hands it over"
+    assert {prop: live.get(prop) for prop in transaction.settings} == transaction.settings
 
 
 @pytest.mark.parametrize(
@@ -185,13 +237,51 @@ def test_the_node_must_come_back_as_whom_it_was_seen(
     known: Health | None, node: dict[str, Any], wanted: str | None
 ) -> None:
     planned = swap_on(deployed("7.23.3", a_router(a_node())), a_node(**node), health=known)
-    (proof,) = (change for change in planned.switch if isinstance(change, AwaitHealthy))
-    assert proof.node_id == wanted
+    assert planned.transaction.node_id == wanted
+
+
+def test_only_a_node_without_an_identity_of_its_own_needs_a_key_at_its_start() -> None:
+    paper = deployed("7.23.3", a_router(a_node()))
+    assert swap_on(paper, a_node()).transaction.before_start == ()
+    (change,) = swap_on(paper, a_node(ephemeral=True)).transaction.before_start
+    assert isinstance(change, PlaceKey)
+    assert change.file == "mtts/state/by-hostname/router1/authkey"
+
+
+@KINDS
+@pytest.mark.parametrize("marks", ["", " armed=1", " armed=3 failed=unhealthy", " armed=1 abort"])
+def test_an_open_swap_is_what_it_was_from_the_tags_alone(kind: dict[str, Any], marks: str) -> None:
+    node = a_node(**kind)
+    paper = deployed("7.23.3", a_router(node))
+    planned = swap_on(paper, node).transaction
+    paper.apply_all(swap_on(paper, node).stage)
+    with_comment(paper, B, f"{planned.staged}{marks}")
+    assert opened(paper, node) == planned
+
+
+def test_an_open_swap_that_was_confirmed_is_the_one_that_was_staged() -> None:
+    node = a_node()
+    paper = deployed("7.23.3", a_router(node))
+    planned = swap_on(paper, node).transaction
+    paper.apply_all(swap_on(paper, node).stage)
+    with_comment(paper, B, str(replace(planned.staged, next_in=None, tx="t1")))
+    assert opened(paper, node) == planned
+
+
+def opened(paper: PaperRouter, node: NodeSpec) -> object:
+    """The open swap, as a run that knows nothing finds it."""
+    old, new = (container_row(row) for row in sorted(paper.menus["/container"], key=lambda row: row["root-dir"]))
+    id_ = slots_on(paper, node).open_transaction
+    assert id_ is not None
+    found = open_swap(id_, node=node, dialect=Dialect(facts_of().version), old=old, new=new)
+    return replace(found, staged_root=found.staged_root.lstrip("/"))
+
+
+# what is refused
 
 
 REFUSALS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "no room": ("flash-too-small", {"preconditions": READY}, {"extracted_bytes": 2000 * MIB}),
-    "through the node": ("path-through-node", {"preconditions": replace(READY, tailnet_session=True)}, {}),
     "clock": ("clock-wrong", {"preconditions": replace(READY, clock_skew_s=9000.0)}, {}),
     "device-mode": (
         "device-mode-forbids-container", {"preconditions": replace(READY, device_mode_container=False)}, {}
@@ -207,6 +297,12 @@ def test_a_swap_that_must_not_be_is_refused(code: str, known: dict[str, Any], re
     planned = plan_on(paper, a_node(), replace(NEXT, **release), **known)
     assert isinstance(planned, Refused)
     assert code in {problem.code for problem in planned.problems}
+
+
+def test_a_session_through_the_node_itself_is_no_reason_against_a_swap() -> None:
+    paper = deployed("7.23.3", a_router(a_node()))
+    through = swap_on(paper, a_node(), preconditions=replace(READY, tailnet_session=True))
+    assert through == swap_on(paper, a_node(), preconditions=READY)
 
 
 # a container that was set up by hand and adopted
@@ -236,19 +332,20 @@ def adopted(**other: str) -> tuple[Facts, ContainerRow]:
 def swap_adopted(**other: str) -> SwapPlan:
     facts, live = adopted(**other)
     node = a_node()
-    planned = plan_swap(router=a_router(node), node=node, facts=facts, slots=Slots(live), live=live, release=NEXT)
+    planned = plan_swap(
+        router=a_router(node), node=node, facts=facts, slots=Slots(live), live=live, release=NEXT, transaction="t1"
+    )
     assert isinstance(planned, SwapPlan), planned
     return planned
 
 
 def test_an_adopted_container_hands_its_settings_on() -> None:
-    planned = swap_adopted()
-    add = next(change for change in planned.stage if isinstance(change, Add) and change.path == "/container")
+    add = staged_entry(swap_adopted())
     assert add.props == {
         "remote-image": "registry.example.net/team/mikrotik-tailscale:stable",
         "root-dir": "mtts/root/tailscale/a",
         "name": "tailscale-a",
-        "comment": "mtts:tailscale",
+        "comment": str(replace(Tag("tailscale"), adopted=True).staging(NEXT, "t1")),
         "start-on-boot": "no",
         "interface": "veth1",
         "hostname": "old-router",
@@ -261,18 +358,16 @@ def test_an_adopted_container_hands_its_settings_on() -> None:
 
 
 def test_an_adopted_container_stays_adopted_and_boots_as_it_did() -> None:
-    (record,) = (change for change in swap_adopted().commit if isinstance(change, Record))
-    tag = Tag.parse(record.comment)
-    assert tag is not None
-    assert tag.adopted
-    assert tag.platform == digest("b")
-    assert record.settings == {"start-on-boot": "true", "restart-policy": "always"}
+    transaction = swap_adopted().transaction
+    assert transaction.staged.adopted
+    assert transaction.staged.platform == digest("b")
+    assert transaction.boots
+    assert transaction.settings == {"restart-policy": "always"}
+    assert not swap_adopted(start_on_boot="false").transaction.boots
 
 
 def test_an_adopted_container_without_a_command_is_given_the_image_s() -> None:
-    (add,) = (change for change in swap_adopted(entrypoint="").stage if getattr(change, "path", "") == "/container")
-    assert isinstance(add, Add)
-    assert add.props["entrypoint"] == "/entrypoint"
+    assert staged_entry(swap_adopted(entrypoint="")).props["entrypoint"] == "/entrypoint"
 
 
 # where the state lies

@@ -14,6 +14,7 @@ from tests.core.examples import a_container, digest
 
 RECORD = f"mtts:tailscale v=1.90.1 platform={digest('2')}"
 UNPROVEN = "mtts:tailscale"
+STAGED = f"mtts:tailscale v=1.92.0 platform={digest('b')}"
 
 
 def _row(number: int, comment: str, state: str = "running") -> ContainerRow:
@@ -29,7 +30,9 @@ def _found(rows: Sequence[ContainerRow]) -> Slots:
 
 rows = st.lists(
     st.tuples(
-        st.sampled_from([RECORD, UNPROVEN, "mtts:tailscale adopted", "mtts:web v=1", "made on a Sunday", ""]),
+        st.sampled_from(
+            [RECORD, UNPROVEN, f"{STAGED} next=t1", "mtts:tailscale adopted", "mtts:web v=1", "made on a Sunday", ""]
+        ),
         st.sampled_from(["running", "stopped", "starting", "stopping", "deleting", "download/extract failed"]),
     ),
     max_size=5,
@@ -131,12 +134,34 @@ def test_a_node_that_is_down_is_started_after_its_successor_was_stopped_and_befo
     ]
 
 
-def test_what_is_up_is_proven_only_when_it_is_in_doubt() -> None:
-    slots = _found([_row(1, RECORD)])
-    assert list(serving(slots)) == []
-    (change,) = serving(slots, prove=True, node_id="n1")
-    assert isinstance(change, AwaitHealthy)
-    assert change.node_id == "n1"
+def test_what_is_up_is_left_alone() -> None:
+    assert list(serving(_found([_row(1, RECORD)]))) == []
+
+
+@pytest.mark.parametrize(
+    ("comments", "open_"),
+    [
+        ([], None),
+        ([RECORD], None),
+        ([f"{RECORD} tx=t1"], None),
+        ([RECORD, UNPROVEN], None),
+        ([RECORD, f"{STAGED} next=t1"], "t1"),
+        ([RECORD, f"{STAGED} next=t1", f"{STAGED} next=t2"], "t2"),
+        ([f"{STAGED} next=t2", RECORD], "t2"),
+        ([RECORD, f"{RECORD} tx=t1"], "t1"),
+        ([f"{RECORD} tx=t1", f"{RECORD} tx=t2"], "t2"),
+        ([UNPROVEN, f"{RECORD} tx=t1"], None),
+        ([f"{RECORD} tx=t1", f"{STAGED} next=t2"], "t2"),
+    ],
+    ids=[
+        "no node", "one that was set up", "one that an update brought", "one that belongs to no swap",
+        "staged", "staged twice", "staged in an entry that was added first", "confirmed beside the old one",
+        "confirmed beside one that was confirmed", "retired but not removed", "staged after an earlier swap",
+    ],
+)  # fmt: skip
+def test_a_swap_is_open_from_the_staged_entry_to_the_handover(comments: list[str], open_: str | None) -> None:
+    found = _found([_row(number, comment) for number, comment in enumerate(comments, 1)])
+    assert found.open_transaction == open_
 
 
 @pytest.mark.parametrize(
