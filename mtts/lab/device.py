@@ -33,6 +33,7 @@ from mtts.lab.script.job import Scripts
 from mtts.lab.storage import Storage, Volume
 from mtts.lab.table import Singleton, Table
 from mtts.lab.tailnet import Tailnet
+from mtts.lab.values import stamp
 from mtts.lab.version import Trait, has, parse_version
 
 if TYPE_CHECKING:
@@ -215,8 +216,7 @@ class Device:
     def log(self, topics: str, message: str) -> int:
         """Write a line into the router's log; its number."""
         self._log_id += 1
-        stamp = self.wall.strftime("%Y-%m-%d %H:%M:%S")
-        row = {".id": f"*{self._log_id:X}", "time": stamp, "topics": topics, "message": message}
+        row = {".id": f"*{self._log_id:X}", "time": stamp(self.wall), "topics": topics, "message": message}
         self.log_rows.append(row)
         for watcher in self.log_watchers:
             watcher(row)

@@ -18,7 +18,7 @@ from mtts.lab.restarting import restart_pause_s
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.surroundings import Surroundings, interfaces_of
 from mtts.lab.table import Item, Table
-from mtts.lab.values import duration_s, path_key
+from mtts.lab.values import duration_s, path_key, stamp
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -366,7 +366,7 @@ class Engine:
             return
         message = f"{container.name}: {line}"[:MESSAGE_LIMIT]
         number = self._device.log("container,info,debug", message)
-        container.log.append((number, self._device.wall.strftime("%Y-%m-%d %H:%M:%S"), line))
+        container.log.append((number, stamp(self._device.wall), line))
 
 
 def _taken_by(container: Container) -> tuple[str, ...]:

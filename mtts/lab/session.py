@@ -18,6 +18,7 @@ from mtts.lab.journal import JournalEntry, is_write, mask
 from mtts.lab.link import Link
 from mtts.lab.reply import Category, Reply, Row, Trap
 from mtts.lab.script.job import LINK_CUT
+from mtts.lab.values import stamp
 from mtts.lab.wire import Sentence, SentenceReader, WireError, encode_sentence
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Session(asyncio.Protocol):
             self._device.log("system,error,critical", f"login failure for user {command.args.get('name', '')} via api")
             return
         self.caller = replace(caller, session=self.number)
-        self.since = self._device.wall.strftime("%Y-%m-%d %H:%M:%S")
+        self.since = stamp(self._device.wall)
         self._router.logins += 1
         self._finish(command, entry, Reply())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from ipaddress import ip_address, ip_interface, ip_network
 
 from mtts.lab.reply import Category, Trap, invalid_value, no_match
@@ -65,6 +66,11 @@ def duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{letter}")
     return "".join(parts) or "0s"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as routers write it: `2026-01-31 23:59:59`."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def size_bytes(argument: str, value: str) -> int:

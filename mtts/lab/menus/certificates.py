@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mtts.lab.call import Call
 from mtts.lab.reply import DONE, Reply, failure, no_match
 from mtts.lab.table import Singleton, Table, TableSpec
-from mtts.lab.values import path_key
+from mtts.lab.values import path_key, stamp
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -64,8 +64,8 @@ class CertificateTable(Table):
         now = self.device.wall
         return {
             "fingerprint": hashlib.sha256(seed.encode("utf-8", "surrogateescape")).hexdigest(),
-            "invalid-before": now.strftime("%Y-%m-%d %H:%M:%S"),
-            "invalid-after": (now + timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S"),
+            "invalid-before": stamp(now),
+            "invalid-after": stamp(now + timedelta(days=days)),
         }
 
 

@@ -10,7 +10,7 @@ from mtts.lab.filetree import FileEntry
 from mtts.lab.reply import DONE, Category, Reply, Row, Trap, failure, no_match, no_such_item
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.table import value_of
-from mtts.lab.values import path_key, whole
+from mtts.lab.values import path_key, stamp, whole
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -46,7 +46,7 @@ class FileMenu(Menu):
             row["size"] = str(len(entry.contents) or entry.room_bytes)
             if len(entry.contents) <= CONTENTS_LIMIT:
                 row["contents"] = entry.contents.decode("utf-8", "surrogateescape")
-        row["last-modified"] = entry.modified.strftime("%Y-%m-%d %H:%M:%S")
+        row["last-modified"] = stamp(entry.modified)
         return row
 
     def _selected(self, call: Call) -> list[tuple[str, FileEntry]]:

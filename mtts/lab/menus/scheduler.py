@@ -105,7 +105,7 @@ class SchedulerTable(OwnedTable):
         if item.id in self._due:
             clock = self.device.clock
             left_s = (self._due[item.id] - clock.now) / clock.per_wall_second
-            row["next-run"] = moved(self.device.wall, left_s + ROUNDING_S).strftime(f"{ISO_DATE} {CLOCK_TIME}")
+            row["next-run"] = values.stamp(moved(self.device.wall, left_s + ROUNDING_S))
         return row
 
     # running

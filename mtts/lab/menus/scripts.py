@@ -16,6 +16,7 @@ from mtts.lab.script.job import Job
 from mtts.lab.script.parser import parse
 from mtts.lab.script.values import Empty, show
 from mtts.lab.table import Item, Table, TableSpec
+from mtts.lab.values import stamp
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -104,7 +105,7 @@ class ScriptTable(OwnedTable):
         name = item.values["name"]
         job = self.device.scripts.start(item.values["source"], runner, name=name, origin=origin, parent=parent)
         item.values["run-count"] = str(int(item.values["run-count"]) + 1)
-        item.values["last-started"] = self.device.wall.strftime("%Y-%m-%d %H:%M:%S")
+        item.values["last-started"] = stamp(self.device.wall)
         return job
 
     def forget_runs(self) -> None:

@@ -23,6 +23,7 @@ from mtts.lab.script.nodes import Block, MenuCommand
 from mtts.lab.script.parser import parse
 from mtts.lab.script.values import TEXT_LIMIT, Empty, Value, size_of
 from mtts.lab.script.vocabulary import Words
+from mtts.lab.values import stamp
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -51,7 +52,7 @@ class Job:
         self.name = name
         self.origin = origin
         self.caller = caller
-        self.started = scripts.device.wall.strftime("%Y-%m-%d %H:%M:%S")
+        self.started = stamp(scripts.device.wall)
         self.output: list[str] = []
         self.value: Value = Empty.NOTHING
         self.error: str | None = None
