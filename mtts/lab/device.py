@@ -8,7 +8,7 @@ forgets and what it keeps is decided here; how the outside reaches the router is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +22,7 @@ from mtts.lab.engine import Engine
 from mtts.lab.faults import Faults
 from mtts.lab.filetree import FileTree
 from mtts.lab.importing import Puller
-from mtts.lab.journal import JournalEntry
+from mtts.lab.journal import JournalEntry, is_write, mask
 from mtts.lab.menus.packages import PackageTable
 from mtts.lab.menus.safe_mode import SafeMode
 from mtts.lab.menus.scheduler import SchedulerTable
@@ -176,7 +176,7 @@ class Device:
         """A client is gone: what it changed in safe mode goes with it."""
         self.menu_of(SafeMode, "/safe-mode").session_ended(number)
 
-    # time and log
+    # time, log and journal
 
     @property
     def uptime_s(self) -> float:
@@ -221,6 +221,21 @@ class Device:
         for watcher in self.log_watchers:
             watcher(row)
         return self._log_id
+
+    def note(self, path: str, words: Sequence[str], *, user: str, session: int = 0, script: str = "") -> JournalEntry:
+        """Enter a command into the journal, without passwords; what comes of it is filled in later."""
+        entry = JournalEntry(
+            number=len(self.journal) + 1,
+            time_s=self.clock.now,
+            session=session,
+            user=user,
+            path=path,
+            words=mask(words),
+            is_write=is_write(path),
+            script=script,
+        )
+        self.journal.append(entry)
+        return entry
 
     # storage
 

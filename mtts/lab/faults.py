@@ -27,7 +27,7 @@ from mtts.lab.fault_options import (
     checked,
     within,
 )
-from mtts.lab.journal import JournalEntry, is_write, mask
+from mtts.lab.journal import JournalEntry, is_write
 from mtts.lab.menus.users import POLICIES
 from mtts.lab.reply import Reply, Trap
 
@@ -341,18 +341,8 @@ class Faults:
 
     def _give(self, command: Command, caller: Caller) -> str | None:
         """What the router says against it, None when it is done."""
-        journal = self._device.journal
         words = (command.path, *(f"={name}={value}" for name, value in command.args.items()))
-        entry = JournalEntry(
-            number=len(journal) + 1,
-            time_s=self._device.clock.now,
-            session=0,
-            user=caller.user,
-            path=command.path,
-            words=mask(words),
-            is_write=is_write(command.path),
-        )
-        journal.append(entry)
+        entry = self._device.note(command.path, words, user=caller.user)
         try:
             answer = self._device.perform(Call(command, caller))
         except Trap as trap:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mtts.lab.call import Answer, Call, Caller, Stream
 from mtts.lab.command import Command, parse_command
 from mtts.lab.faults import Fate, How
-from mtts.lab.journal import JournalEntry, is_write, mask
+from mtts.lab.journal import JournalEntry
 from mtts.lab.link import Link
 from mtts.lab.reply import Category, Reply, Row, Trap
 from mtts.lab.script.job import LINK_CUT
@@ -93,7 +93,8 @@ class Session(asyncio.Protocol):
 
     def _receive(self, words: Sentence) -> None:
         command = parse_command(words)
-        entry = self._note(command, words)
+        user = self.caller.user if self.caller else ""
+        entry = self._device.note(command.path, words, user=user, session=self.number)
         fate = self._device.faults.meet(entry)
         if not self._is_open():
             entry.reply = "cut"
@@ -112,19 +113,6 @@ class Session(asyncio.Protocol):
             self._finish(command, entry, Reply())
         else:
             self._run(command, entry, self.caller, fate)
-
-    def _note(self, command: Command, words: Sentence) -> JournalEntry:
-        entry = JournalEntry(
-            number=len(self._router.journal) + 1,
-            time_s=self._device.clock.now,
-            session=self.number,
-            user=self.caller.user if self.caller else "",
-            path=command.path,
-            words=mask(words),
-            is_write=is_write(command.path),
-        )
-        self._router.journal.append(entry)
-        return entry
 
     def _login(self, command: Command, entry: JournalEntry) -> None:
         caller = self._router.authenticate(command.args.get("name", ""), command.args.get("password", ""), self.peer)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtts.lab.call import Answer, Call, Caller
 from mtts.lab.clock import Timer
-from mtts.lab.journal import JournalEntry, is_write, mask
+from mtts.lab.journal import JournalEntry
 from mtts.lab.reply import Reply, Row, Trap, failure
 from mtts.lab.script.console import api_command
 from mtts.lab.script.control import CONTROLS
@@ -102,7 +102,8 @@ class Job:
 
     def perform(self, command: MenuCommand, args: Mapping[str, str]) -> Answer:
         """Give a command to a menu, as its caller, and note it."""
-        entry = self._note(command, args)
+        words = (command.path, *(f"={name}={value}" for name, value in args.items()))
+        entry = self._device.note(command.path, words, user=self.caller.user, script=self.name or self.ref)
         try:
             answer = self._give(command, args)
         except Trap as trap:
@@ -131,21 +132,6 @@ class Job:
     def random(self, low: int, high: int) -> int:
         """A number between two others, the same in every run of a test."""
         return self._random.randint(low, high)
-
-    def _note(self, command: MenuCommand, args: Mapping[str, str]) -> JournalEntry:
-        journal = self._device.journal
-        entry = JournalEntry(
-            number=len(journal) + 1,
-            time_s=self._device.clock.now,
-            session=0,
-            user=self.caller.user,
-            path=command.path,
-            words=mask((command.path, *(f"={name}={value}" for name, value in args.items()))),
-            is_write=is_write(command.path),
-            script=self.name or self.ref,
-        )
-        journal.append(entry)
-        return entry
 
     def _took_effect(self, entry: JournalEntry) -> None:
         entry.took_effect = True
