@@ -29,7 +29,7 @@ from mtts.lab.menus.scheduler import SchedulerTable
 from mtts.lab.quirks import Quirks
 from mtts.lab.reply import Row
 from mtts.lab.schema import load_schema
-from mtts.lab.script.job import Scripts
+from mtts.lab.script.scripts import Scripts
 from mtts.lab.storage import Storage, Volume
 from mtts.lab.table import Singleton, Table
 from mtts.lab.tailnet import Tailnet

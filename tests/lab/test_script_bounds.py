@@ -4,7 +4,7 @@ import pytest
 
 from mtts.lab.fleet import Lab
 from mtts.lab.reply import Trap
-from mtts.lab.script.job import JOB_LIMIT
+from mtts.lab.script.scripts import JOB_LIMIT
 from tests.lab.conftest import Login
 from tests.lab.desk import ask, logged, make_device, printed, printed_in_time
 

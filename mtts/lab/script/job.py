@@ -1,4 +1,4 @@
-"""Scripts that run on one router: who started them, what they wait for, how they end.
+"""One run of a script: who started it, what it waits for, how it ends.
 
 A job is driven by the lab's clock alone, so it runs on when the session that started it is cut, and ends with the
 power. Every command that it gives passes the same gate as a client's and is in the router's journal.
@@ -14,26 +14,20 @@ from typing import TYPE_CHECKING, Any
 from mtts.lab.call import Answer, Call, Caller
 from mtts.lab.clock import Timer
 from mtts.lab.journal import JournalEntry
-from mtts.lab.reply import Reply, Row, Trap, failure
+from mtts.lab.reply import Reply, Row, Trap
 from mtts.lab.script.console import api_command
 from mtts.lab.script.control import CONTROLS
 from mtts.lab.script.errors import ScriptError
 from mtts.lab.script.machine import Delay, Machine, Steps, Wait
 from mtts.lab.script.nodes import Block, MenuCommand
-from mtts.lab.script.parser import parse
-from mtts.lab.script.values import TEXT_LIMIT, Empty, Value, size_of
-from mtts.lab.script.vocabulary import Words
+from mtts.lab.script.values import TEXT_LIMIT, Empty, Value
 from mtts.lab.values import stamp
 
 if TYPE_CHECKING:
-    from mtts.lab.device import Device
+    from mtts.lab.script.scripts import Scripts
 
-CHILD_START_S = 0.01
-"""How long a script that a script starts takes to begin, so that a chain of them cannot stop time."""
-JOB_LIMIT = 500
-"""Most scripts that run on one router at once."""
-OUTPUT_LIMIT, GLOBALS_LIMIT = 4 * TEXT_LIMIT, 64 * TEXT_LIMIT
-"""Most that a script may print to whoever waits for it, and most that a router's global variables may hold."""
+OUTPUT_LIMIT = 4 * TEXT_LIMIT
+"""Most that a script may print to whoever waits for it."""
 LINK_CUT = "link cut"
 """With these words a session cancels what it waits for when its client is gone."""
 
@@ -260,82 +254,3 @@ class JobReply(Awaitable[Reply]):
                     self.job.end()
                 raise
         return self.outcome()
-
-
-class Scripts:
-    """Everything that runs on one router, and the variables that outlive a run."""
-
-    def __init__(self, device: Device) -> None:
-        self.device = device
-        self.words = Words(device)
-        self.jobs: dict[int, Job] = {}
-        self.globals: dict[str, Value] = {}
-        self._held = 0
-        self._last = 0
-
-    def start(
-        self,
-        source: str,
-        caller: Caller,
-        *,
-        name: str = "",
-        origin: str = "command",
-        parent: Job | None = None,
-        is_heard: bool = False,
-    ) -> Job:
-        """Begin a script, a moment later when a script asks for it; what it prints is kept if somebody hears it.
-
-        ScriptSyntaxError when it cannot be read, Trap when too many run already.
-        """
-        if len(self.jobs) >= JOB_LIMIT:
-            raise failure("too many scripts are running")
-        block = parse(source, self.words)
-        self._last += 1
-        job = self.jobs[self._last] = Job(self, self._last, block, caller, name=name, origin=origin, is_heard=is_heard)
-        if parent is None:
-            job.start()
-        else:
-            self.device.later(CHILD_START_S, job.start)
-        return job
-
-    def spent_number(self) -> str:
-        """The `.id` of a job that ended before it began."""
-        self._last += 1
-        return f"*{self._last:X}"
-
-    def forget(self, job: Job) -> None:
-        """A job has ended."""
-        self.jobs.pop(job.number, None)
-
-    def report(self, job: Job, describe: Callable[[str], str] = "script error: {}".format) -> None:
-        """Write into the log what a job died of, when it has died of something."""
-        job.when_ended(lambda: None if job.error is None else self.log_error(describe(job.error)))
-
-    def log_error(self, message: str) -> None:
-        """A line of the log about a script that failed."""
-        self.device.log("script,error", message)
-
-    def answer(self, job: Job, outcome: Callable[[], Reply]) -> Answer:
-        """The answer to a command that waits for a job: at once when it has ended already."""
-        if job.has_ended:
-            return outcome()
-        return JobReply(job, outcome, ends_with_link=self.device.quirks.cut_ends_foreground_script)
-
-    def keep(self, name: str, value: Value) -> None:
-        """Give a global variable a value that outlives the run; ScriptError when there is no room for it."""
-        before = self._room(name, self.globals[name]) if name in self.globals else 0
-        held = self._held - before + self._room(name, value)
-        if held > GLOBALS_LIMIT:
-            raise ScriptError("out of memory: too much in global variables")
-        self.globals[name], self._held = value, held
-
-    def _room(self, name: str, value: Value) -> int:
-        return len(name) + size_of(value)
-
-    def lose_power(self) -> None:
-        """Nothing runs any more and every variable is forgotten."""
-        for job in list(self.jobs.values()):
-            job.end("power lost")
-        self.globals.clear()
-        self._held = 0
-        self._last = 0
