@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 
-from mtts.lab.reply import Reply
 from mtts.lab.script.errors import ScriptError
 from mtts.lab.script.functions import FUNCTIONS, number, time_of
-from mtts.lab.script.machine import CHARACTERS_PER_COMMAND, Control, Exit, Machine, Return, Scope, Steps, Wait
+from mtts.lab.script.host import Steps, StepsTo
+from mtts.lab.script.machine import CHARACTERS_PER_COMMAND, Control, Exit, Machine, Return
 from mtts.lab.script.nodes import Builtin
 from mtts.lab.script.operators import effort, truth
 from mtts.lab.script.parser import parse
+from mtts.lab.script.scope import Scope
 from mtts.lab.script.values import SECOND, Array, Code, Empty, Time, Value, array_of, show
 
 DEFAULT_DELAY_S = 1.0
-Truth = Generator[Wait, Reply | None, bool]
 
 
-def _values(machine: Machine, node: Builtin, scope: Scope) -> Generator[Wait, Reply | None, dict[str, Value]]:
+def _values(machine: Machine, node: Builtin, scope: Scope) -> StepsTo[dict[str, Value]]:
     found: dict[str, Value] = {}
     for name, expression in node.values.items():
         found[name] = yield from machine.evaluate(expression, scope)
     return found
 
 
-def _holds(machine: Machine, node: Builtin, name: str, scope: Scope) -> Truth:
+def _holds(machine: Machine, node: Builtin, name: str, scope: Scope) -> StepsTo[bool]:
     value = yield from machine.evaluate(node.values[name], scope)
     return truth(value)
 
@@ -59,8 +59,8 @@ def _global(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     value = yield from _assigned(machine, node, scope)
     for name in node.names:
         scope.global_names.add(name)
-        if "value" in node.values or "do" in node.blocks or name not in machine.around.globals:
-            machine.around.keep(name, value)
+        if "value" in node.values or "do" in node.blocks or name not in machine.host.globals:
+            machine.host.keep(name, value)
     return Empty.NOTHING
 
 
@@ -111,7 +111,7 @@ def _for(machine: Machine, node: Builtin, scope: Scope) -> Steps:
         raise ScriptError("invalid value for argument step")
     for count in range(first, last + (1 if step > 0 else -1), step):
         yield from machine.pace()
-        yield from machine.block(node.blocks["do"], _scope_with(scope, dict.fromkeys(node.names, count)))
+        yield from machine.block(node.blocks["do"], Scope(scope, dict.fromkeys(node.names, count)))
     return Empty.NOTHING
 
 
@@ -121,15 +121,9 @@ def _foreach(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     for key, element in array.pairs():
         yield from machine.pace()
         given: tuple[Value, ...] = (element,) if len(node.names) == 1 else (key, element)
-        inner = _scope_with(scope, dict(zip(node.names, given, strict=False)))
+        inner = Scope(scope, dict(zip(node.names, given, strict=False)))
         yield from machine.block(node.blocks["do"], inner)
     return Empty.NOTHING
-
-
-def _scope_with(around: Scope, values: Mapping[str, Value]) -> Scope:
-    scope = Scope(around)
-    scope.values.update(values)
-    return scope
 
 
 # errors and the ways out
@@ -139,7 +133,7 @@ def _onerror(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     try:
         yield from machine.block(node.blocks["in"], Scope(scope))
     except ScriptError as error:
-        inner = _scope_with(scope, dict.fromkeys(node.names, str(error)))
+        inner = Scope(scope, dict.fromkeys(node.names, str(error)))
         yield from machine.block(node.blocks["do"], inner)
     return Empty.NOTHING
 
@@ -183,7 +177,7 @@ def _exit(machine: Machine, _node: Builtin, _scope: Scope) -> Steps:
 def _put(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     message = yield from machine.evaluate(node.values["message"], scope)
     machine.charge(effort(message))
-    machine.around.put(show(message))
+    machine.host.put(show(message))
     return Empty.NOTHING
 
 
@@ -195,15 +189,15 @@ def _delay(machine: Machine, node: Builtin, scope: Scope) -> Steps:
 
 
 def _time(machine: Machine, node: Builtin, scope: Scope) -> Steps:
-    began_s = machine.around.elapsed_s()
+    began_s = machine.host.elapsed_s()
     yield from machine.block(node.blocks["command"], Scope(scope))
-    return Time(round((machine.around.elapsed_s() - began_s) * SECOND))
+    return Time(round((machine.host.elapsed_s() - began_s) * SECOND))
 
 
 def _parse(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     source = yield from machine.evaluate(node.values["value"], scope)
     machine.charge(len(show(source)) // CHARACTERS_PER_COMMAND)
-    block = parse(show(source), machine.around.words)
+    block = parse(show(source), machine.host.words)
     return Code(block, block.source)
 
 
@@ -212,7 +206,7 @@ def _random(machine: Machine, node: Builtin, scope: Scope) -> Steps:
     low, high = number(values, "from"), number(values, "to")
     if low > high:
         raise ScriptError("invalid value for argument to")
-    return machine.around.random(low, high)
+    return machine.host.random(low, high)
 
 
 def _at_once(make: Callable[[Machine], Value]) -> Control:
@@ -251,7 +245,7 @@ CONTROLS: Mapping[str, Control] = {
     "time": _time,
     "parse": _parse,
     "rndnum": _random,
-    "jobname": _at_once(lambda machine: machine.around.name),
-    "timestamp": _at_once(lambda machine: Time(round(machine.around.now_s() * SECOND))),
+    "jobname": _at_once(lambda machine: machine.host.name),
+    "timestamp": _at_once(lambda machine: Time(round(machine.host.now_s() * SECOND))),
     **{name: _function(name) for name in FUNCTIONS},
 }

@@ -18,7 +18,8 @@ from mtts.lab.reply import Reply, Row, Trap
 from mtts.lab.script.console import api_command
 from mtts.lab.script.control import CONTROLS
 from mtts.lab.script.errors import ScriptError
-from mtts.lab.script.machine import Delay, Machine, Steps, Wait
+from mtts.lab.script.host import Delay, Steps, Wait
+from mtts.lab.script.machine import Machine
 from mtts.lab.script.nodes import Block, MenuCommand
 from mtts.lab.script.values import TEXT_LIMIT, Empty, Value
 from mtts.lab.values import stamp

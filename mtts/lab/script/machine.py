@@ -7,15 +7,13 @@ endless loop occupies its router and never the lab.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from typing import Protocol
 
-from mtts.lab.call import Answer
 from mtts.lab.reply import Reply, Row, Trap
 from mtts.lab.script.console import compare_property, readable, refine
 from mtts.lab.script.errors import ScriptError
+from mtts.lab.script.host import Delay, Host, Steps, StepsTo
 from mtts.lab.script.nodes import (
     Binary,
     Block,
@@ -34,8 +32,8 @@ from mtts.lab.script.nodes import (
     Variable,
 )
 from mtts.lab.script.operators import binary, bounded, effort, effort_of, truth, unary
+from mtts.lab.script.scope import Scope
 from mtts.lab.script.values import Array, Code, Empty, Value, argument_text, show
-from mtts.lab.script.vocabulary import Words
 
 COMMANDS_PER_MOMENT = 2_000
 CHARACTERS_PER_COMMAND, ROWS_PER_COMMAND = 50, 5
@@ -43,17 +41,6 @@ CHARACTERS_PER_COMMAND, ROWS_PER_COMMAND = 50, 5
 FIRST_MOMENT_S, LONGEST_MOMENT_S = 1.0, 64.0
 """How long so many commands take; longer each time while a script never waits by itself."""
 DEPTH_LIMIT = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """So much simulated time has to pass."""
-
-    seconds: float
-
-
-Wait = Delay | Answer
-Steps = Generator[Wait, Reply | None, Value]
 
 
 class Return(Exception):  # noqa: N818 - no error: the way out of a function
@@ -68,55 +55,11 @@ class Exit(Exception):  # noqa: N818 - no error: the way out of a script
     """`:exit`"""
 
 
-class Surroundings(Protocol):
-    """What a script finds around it on its router."""
-
-    name: str
-    words: Words
-    globals: dict[str, Value]
-
-    def put(self, text: str) -> None:
-        """Print a line."""
-
-    def keep(self, name: str, value: Value) -> None:
-        """Give a global variable a value; ScriptError when there is no room for it."""
-
-    def perform(self, command: MenuCommand, args: Mapping[str, str]) -> Answer:
-        """Give a command to a menu; Trap when it is refused."""
-
-    def now_s(self) -> float:
-        """Seconds of the router's own clock since 1970."""
-
-    def elapsed_s(self) -> float:
-        """Simulated seconds."""
-
-    def random(self, low: int, high: int) -> int:
-        """A number between two others."""
-
-
-class Scope:
-    """The variables of one block, inside those of the block around it."""
-
-    __slots__ = ("around", "global_names", "values")
-
-    def __init__(self, around: Scope | None = None) -> None:
-        self.around = around
-        self.values: dict[str, Value] = {}
-        self.global_names: set[str] = set()
-
-    def owner(self, name: str) -> Scope | None:
-        """The nearest scope that declares a variable."""
-        scope: Scope | None = self
-        while scope is not None and name not in scope.values and name not in scope.global_names:
-            scope = scope.around
-        return scope
-
-
 class Machine:
     """One script on its way."""
 
-    def __init__(self, surroundings: Surroundings, controls: Mapping[str, Control]) -> None:
-        self.around = surroundings
+    def __init__(self, host: Host, controls: Mapping[str, Control]) -> None:
+        self.host = host
         self._controls = controls
         self._depth = 0
         self._spent = 0
@@ -192,7 +135,7 @@ class Machine:
             return Empty.NOTHING
         if name in owner.values:
             return owner.values[name]
-        return self.around.globals.get(name, Empty.NOTHING)
+        return self.host.globals.get(name, Empty.NOTHING)
 
     def assign(self, target: Target, value: Value, scope: Scope) -> Steps:
         """Change a variable or an element inside it."""
@@ -208,7 +151,7 @@ class Machine:
         if owner is not None and target.name in owner.values:
             owner.values[target.name] = value
         else:
-            self.around.keep(target.name, value)
+            self.host.keep(target.name, value)
         return value
 
     # values
@@ -320,7 +263,7 @@ class Machine:
                 args[name] = argument_text(value)
         self.charge(sum(map(len, args.values())) // CHARACTERS_PER_COMMAND)
         try:
-            answer = self.around.perform(command, args)
+            answer = self.host.perform(command, args)
             reply = answer if isinstance(answer, Reply) else (yield answer)
         except Trap as trap:
             raise ScriptError(trap.message) from None
@@ -333,16 +276,14 @@ class Machine:
         if command.where is not None:
             rows = yield from self._narrowed(rows, command.where, scope)
         try:
-            outcome = refine(self.around.words, command, args, rows, reply.ret)
+            outcome = refine(self.host.words, command, args, rows, reply.ret)
         except Trap as trap:
             raise ScriptError(trap.message) from None
         if outcome.printed and (outcome.value is None or not is_value):
-            self.around.put(outcome.printed)
+            self.host.put(outcome.printed)
         return Empty.NOTHING if outcome.value is None else outcome.value
 
-    def _narrowed(
-        self, rows: Sequence[Row], where: Expression, scope: Scope
-    ) -> Generator[Wait, Reply | None, Sequence[Row]]:
+    def _narrowed(self, rows: Sequence[Row], where: Expression, scope: Scope) -> StepsTo[Sequence[Row]]:
         verdicts = []
         for row in rows:
             yield from self.pace()
@@ -350,7 +291,7 @@ class Machine:
             verdicts.append(fits)
         return list(compress(rows, verdicts))
 
-    def _fits(self, where: Expression, row: Row, scope: Scope) -> Generator[Wait, Reply | None, bool]:
+    def _fits(self, where: Expression, row: Row, scope: Scope) -> StepsTo[bool]:
         outside, self._row = self._row, row
         try:
             value = yield from self.evaluate(where, scope)
