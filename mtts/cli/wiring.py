@@ -23,7 +23,7 @@ from mtts.core.events import Emit
 from mtts.core.inventory import Inventory, Router
 from mtts.core.outcome import NodeResult
 from mtts.engine.remembering import RememberingRegistry
-from mtts.engine.services import Services
+from mtts.engine.services import Scripts, Services
 from mtts.ports import Store
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -68,6 +68,7 @@ async def services_for(
 ) -> AsyncIterator[Services]:
     """Everything a use case needs, closed at the end; with a store, releases are remembered and need measuring once."""
     clock = SystemClock()
+    scripts = Scripts(guard=read_script("guard"), bridge=read_script("bridge"))
     secrets = SecretStore(redactor)
     known = await store.known_releases() if store else ()
     async with HttpxRegistry(
@@ -77,7 +78,15 @@ async def services_for(
         known_sizes={release.manifest_digest: release.extracted_bytes for release in known},
     ) as registry:
         remembering = RememberingRegistry(registry, store, clock) if store else registry
-        yield Services(LibrouterosRouters(secrets), remembering, secrets, clock, emit, read_script("guard"), timeout_s)
+        yield Services(
+            LibrouterosRouters(secrets),
+            remembering,
+            secrets,
+            clock,
+            emit,
+            scripts,
+            timeout_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ class Preconditions:
     """Whether a session of ours comes from a tailnet address."""
     state_home: str | None = None
     """Prefix of the place where the node's tailscaled.state lies; None where there is none."""
+    device_mode_scheduler: bool | None = None
     leftover_root: bool = False
     """Whether the root directory of the entry to be made is there already, and no entry uses it."""
 

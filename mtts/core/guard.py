@@ -38,6 +38,8 @@ class GuardOrder:
     """What the new container's comment says of it, without marks."""
     boots: bool
     """Whether the new container starts by itself once it is confirmed."""
+    hands_over: bool
+    """Whether the old container steps down then; one that is bridged over stays what boots."""
     stop_s: float
     patience_s: float
     """How long an unconfirmed container may run."""
@@ -64,12 +66,40 @@ def render_guard(template: str, order: GuardOrder, *, is_rehearsal: bool) -> str
         "armed": _text(f" armed={order.attempt}"),
         "confirmed": _text(f" tx={order.transaction}"),
         "boots": "yes" if order.boots else "no",
+        "handover": "true" if order.hands_over else "false",
         "retired": _text(str(retired(order.staged))),
         "rehearsal": "true" if is_rehearsal else "false",
         "outlive": f"{OUTLIVE_S}s",
         "stop": str(max(1, round(order.stop_s * _TICKS_PER_S))),
         "start": str(_START_TICKS),
         "patience": str(max(1, round(order.patience_s))),
+    }
+    return _SLOT.sub(lambda slot: values[slot[1]], template)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeOrder:
+    """The container that a router without any is to end with."""
+
+    transaction: str
+    staged: Tag
+    props: Mapping[str, str]
+    """Of the entry, as they are added; `remote-image` and `comment` among them."""
+    pinned: str
+    """The image by digest."""
+
+
+def render_bridge(template: str, order: BridgeOrder) -> str:
+    """The text of `bridge.rsc` for one entry."""
+    settings = {prop: value for prop, value in order.props.items() if prop not in ("remote-image", "comment")}
+    values: Mapping[str, str] = {
+        "owned": _text(f"{order.staged}".split(maxsplit=1)[0]),
+        "staged": _text(str(order.staged)),
+        "mine": _text(f"={order.transaction} "),
+        "pinned": _text(order.pinned),
+        "image": _text(order.props["remote-image"]),
+        "settings": " ".join(f"{prop}={_text(value)}" for prop, value in settings.items()),
+        "pause": "60s",
     }
     return _SLOT.sub(lambda slot: values[slot[1]], template)
 

@@ -111,6 +111,19 @@ class NodeResult:
         return delta_of(self.samples)
 
 
+def joined(first: NodeResult, second: NodeResult) -> NodeResult:
+    """Two pieces of work on a node as one; the second says how it stands."""
+    gaps = [result.downtime_s for result in (first, second) if result.downtime_s is not None]
+    return replace(
+        second,
+        from_version=first.from_version,
+        from_digest=first.from_digest,
+        downtime_s=sum(gaps) if gaps else None,
+        samples=(*first.samples, *second.samples),
+        warnings=(*first.warnings, *(warning for warning in second.warnings if warning not in first.warnings)),
+    )
+
+
 def exit_code(results: Iterable[NodeResult], *, was_interrupted: bool = False) -> int:
     """The highest that applies."""
     codes = [EXIT_INTERRUPTED if was_interrupted else EXIT_DONE]

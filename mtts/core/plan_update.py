@@ -24,18 +24,17 @@ from mtts.core.dialect import Dialect, Term
 from mtts.core.diff import diff_objects
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, ContainerState, Facts, Item
-from mtts.core.guard import without_marks
+from mtts.core.guard import BridgeOrder, render_bridge, without_marks
 from mtts.core.health import Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
-from mtts.core.slots import Slots, other_slot, removals
+from mtts.core.slots import Slots, other_slot, ram_root, removals
 from mtts.core.storage import Place
+from mtts.core.strategy import Choice, Strategy, choose_strategy, second_half
 from mtts.core.tag import Tag
 from mtts.core.transaction import Transaction
 from mtts.core.values import UNLIMITED, normalise_path
-
-STRATEGY: Final = "a/b"
 
 COPIED: Final = (
     "interface", "hostname", "domain-name", "dns", "hosts", "logging", "envlist", "envlists", "env", "mounts",
@@ -45,6 +44,7 @@ COPIED: Final = (
 )  # fmt: skip
 """What a container that was set up by hand hands on to its successor."""
 
+_USELESS: Final = (ContainerState.FAILED, ContainerState.DELETING)
 _COMMAND: Final = ("entrypoint", "cmd")
 _BOOTING: Final = ("start-on-boot", "restart-policy", "restart-interval", "restart-max-count", "auto-restart-interval")
 
@@ -53,10 +53,24 @@ _BOOTING: Final = ("start-on-boot", "restart-policy", "restart-interval", "resta
 class SwapPlan:
     """One swap: what is staged, and the transaction that brings it into the node's place."""
 
+    choice: Choice
     stage: tuple[Change, ...]
     """Beside the running container: nothing of it is felt. Nothing where an earlier run staged the same already."""
     transaction: Transaction
     warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapOrder:
+    """What a swap is to be like, beyond where it leads."""
+
+    transaction: str
+    """The id of a new one."""
+    bridge: str
+    """The text of `routeros/bridge.rsc`."""
+    old_bytes: int | None = None
+    """What the running release takes on the flash, where that is known."""
+    allow_in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +89,39 @@ def plan_swap(
     slots: Slots,
     live: ContainerRow,
     release: Release,
-    transaction: str,
+    order: SwapOrder,
 ) -> SwapPlan | Refused:
-    """The swap of `live`, of `slots`, for `release`; `transaction` is the id of a new one."""
+    """The swap of `live`, of `slots`, for `release`; of a RAM bridge, the half that comes next."""
     checks = check_node(facts=facts, router=router, node=node, release=release)
     problems = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem is not None]
     warnings = [check.problem for check in checks if check.level is Level.WARNING and check.problem is not None]
+    problems = [problem for problem in problems if problem.code != "flash-too-small"]  # a strategy is what says that
     place = place_of(router, node, facts, release)
-    scratch = diff_objects(scratch_objects(scratch_bytes(node, release)), facts, node=node.name, is_up=live.is_up)
-    problems.extend(scratch.refusals)
-    if problems or isinstance(place, Problem):  # a problem of the place is among the checks
+    if isinstance(place, Problem):  # it is among the problems
         return Refused(tuple(problems), tuple(warnings))
-    waiting = staged_before(slots, release)
+    choice = _choose(router=router, node=node, facts=facts, live=live, release=release, place=place, order=order)
+    if isinstance(choice, Problem):
+        return Refused((*problems, choice), tuple(warnings))
+    to_ram = choice.strategy is Strategy.RAM_BRIDGE and not _in_ram(live)
+    scratch_size = choice.memory_bytes if to_ram else scratch_bytes(node, release)
+    scratch = diff_objects(scratch_objects(scratch_size), facts, node=node.name, is_up=live.is_up)
+    problems.extend(scratch.refusals)
+    if problems:
+        return Refused(tuple(problems), tuple(warnings))
+    waiting = staged_before(slots, release, in_ram=to_ram)
     leftovers = removals(row for row in slots.leftovers if row is not waiting)
     stage: tuple[Change, ...]
+    bridge = _Bridge(node, facts, release, order)
     if waiting is not None and waiting.tag is not None and waiting.tag.next_in is not None:
         stage, tag, root, id_ = (*leftovers,), without_marks(waiting.tag), waiting.root_dir, waiting.tag.next_in
     else:
-        id_, tag = transaction, (live.tag or Tag(node.name)).staging(release, transaction)
+        id_, tag = order.transaction, (live.tag or Tag(node.name)).staging(release, order.transaction)
+        tag = replace(tag, in_ram=to_ram)
         staged = _staged(node, facts, live, release, place=place, tag=tag)
         root = staged.identity["root-dir"]
-        leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root
-        stage = (*scratch.changes, *leftovers, *_stage(staged, leftover_root=leftover_root))
+        leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root and not to_ram
+        before = bridge.built(staged, tag) if _in_ram(live) else ()
+        stage = (*scratch.changes, *before, *leftovers, *_stage(staged, leftover_root=leftover_root))
     settings, does_boot = _once_verified(node, Dialect(facts.version), live)
     planned = Transaction(
         id=id_,
@@ -104,20 +129,93 @@ def plan_swap(
         staged=tag,
         staged_root=root,
         settings=settings,
-        boots=does_boot,
+        boots=does_boot and not to_ram,
+        strategy=str(choice.strategy),
         before_start=tuple(_before_start(node, place)),
         node_id=node_id_of(node, facts),
+        afterwards=tuple(bridge.taken_down()) if _in_ram(live) else (),
     )
-    return SwapPlan(stage, planned, tuple(warnings))
+    return SwapPlan(choice, stage, planned, tuple(warnings))
 
 
-def staged_before(slots: Slots, release: Release) -> ContainerRow | None:
+def _choose(
+    *,
+    router: Router,
+    node: NodeSpec,
+    facts: Facts,
+    live: ContainerRow,
+    release: Release,
+    place: Place,
+    order: SwapOrder,
+) -> Choice | Problem:
+    if _in_ram(live):
+        return second_half(node, release)
+    return choose_strategy(
+        router=router,
+        node=node,
+        facts=facts,
+        release=release,
+        place=place,
+        old_bytes=order.old_bytes,
+        allow_in_place=order.allow_in_place,
+    )
+
+
+def _in_ram(row: ContainerRow) -> bool:
+    return row.tag is not None and row.tag.in_ram
+
+
+@dataclass(frozen=True, slots=True)
+class _Bridge:
+    """What brings the node back from the registry, should the power fail while it lives in memory alone."""
+
+    node: NodeSpec
+    facts: Facts
+    release: Release
+    order: SwapOrder
+
+    @property
+    def name(self) -> str:
+        return f"mtts-bridge-{self.node.name}"
+
+    def built(self, staged: Add, tag: Tag) -> Iterator[Change]:
+        pinned = f"{self.release.image.name}@{self.release.index_digest or self.release.manifest_digest}"
+        script = render_bridge(self.order.bridge, BridgeOrder(self.order.transaction, tag, staged.props, pinned))
+        yield from self.taken_down()
+        yield Add(
+            "/system/scheduler",
+            self._label,
+            "brings the node back should the power fail meanwhile",
+            {"name": self.name},
+            {
+                "name": self.name,
+                "start-time": "startup",
+                "interval": "0s",
+                "policy": "read,write",
+                "on-event": script,
+                "comment": str(Tag(self.node.name)),
+            },
+        )
+
+    def taken_down(self) -> Iterator[Change]:
+        yield Remove("/system/scheduler", self._label, "nothing needs it any more", {"name": self.name})
+
+    @property
+    def _label(self) -> str:
+        return f"scheduler entry {self.name}"
+
+
+def staged_before(slots: Slots, release: Release, *, in_ram: bool = False) -> ContainerRow | None:
     """What an interrupted run staged of the same release, so that it need not be pulled again."""
     for row in slots.leftovers:
         tag = row.tag
         if tag is None or tag.next_in is None or tag.failed or tag.is_aborted or row.state is ContainerState.FAILED:
             continue
-        if tag.platform == release.manifest_digest and row.state is not ContainerState.DELETING:
+        if (
+            tag.in_ram is in_ram
+            and tag.platform == release.manifest_digest
+            and row.state is not ContainerState.DELETING
+        ):
             return row
     return None
 
@@ -126,7 +224,8 @@ def open_swap(id_: str, *, node: NodeSpec, dialect: Dialect, old: ContainerRow, 
     """A swap that an earlier run began, from the tags alone."""
     settings, does_boot = _once_verified(node, dialect, old)
     tag = replace(without_marks(new.tag or Tag(node.name)), next_in=id_, tx=None)
-    return Transaction(id_, node.name, tag, new.root_dir, settings, does_boot)
+    strategy = str(Strategy.RAM_BRIDGE if tag.in_ram or _in_ram(old) else Strategy.A_B)
+    return Transaction(id_, node.name, tag, new.root_dir, settings, does_boot and not tag.in_ram, strategy)
 
 
 def _once_verified(node: NodeSpec, dialect: Dialect, old: ContainerRow) -> tuple[dict[str, str], bool]:
@@ -134,7 +233,8 @@ def _once_verified(node: NodeSpec, dialect: Dialect, old: ContainerRow) -> tuple
     settings: dict[str, str] = committed_settings(node, dialect)
     if old.tag is not None and old.tag.adopted:
         settings = _copied(old, _BOOTING)
-    return settings, settings.pop("start-on-boot", "no") in ("yes", "true")
+    does_boot = settings.pop("start-on-boot", "no") in ("yes", "true")
+    return settings, does_boot or _in_ram(old)  # only what boots is bridged over
 
 
 def state_source(live: ContainerRow, mounts: tuple[Item, ...], dialect: Dialect) -> str | None:
@@ -177,7 +277,10 @@ def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, 
     wanted = container_object(
         replace(node, image=release.image), dialect, release, veth=veth_name(node), place=place, slot=slot
     )
-    props, alternatives = {**wanted.props, "comment": str(tag)}, wanted.alternatives
+    props, alternatives, identity = {**wanted.props, "comment": str(tag)}, wanted.alternatives, wanted.identity
+    if tag.in_ram:
+        identity = {"root-dir": ram_root(node.name, slot)}
+        props |= {**identity, "name": f"{node.name}-ram"} if "name" in props else identity
     if live.tag is not None and live.tag.adopted:
         kept = ("remote-image", "root-dir", "start-on-boot", "comment", "name", *_COMMAND)
         props = {prop: value for prop, value in props.items() if prop in kept} | _copied(live, COPIED)
@@ -186,7 +289,7 @@ def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, 
             props = {prop: value for prop, value in props.items() if prop not in _COMMAND} | command
         alternatives = ()
     why = "the next release, beside the running one"
-    return Add(wanted.path, wanted.label, why, wanted.identity, props, alternatives)
+    return Add(wanted.path, wanted.label, why, identity, props, alternatives)
 
 
 def _copied(live: ContainerRow, words: tuple[str, ...]) -> dict[str, str]:

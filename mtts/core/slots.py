@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtts.core.changes import AwaitHealthy, Change, Remove, Start, Stop
+from mtts.core.desired import TMPFS_SLOT
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, ContainerState
 
 SLOTS = ("a", "b")
+_RAM = f"{TMPFS_SLOT}/bridge/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,14 @@ def slots_of(containers: Sequence[ContainerRow], node: str) -> Slots | Problem:
 def other_slot(root_dir: str) -> str:
     """The slot that a container at `root_dir` leaves free; the first one for a directory that is no slot."""
     first, second = SLOTS
+    if root_dir.startswith(_RAM):  # it was named after the slot that is free
+        return root_dir.rpartition("/")[2]
     return second if root_dir.endswith(f"/{first}") and "mtts/root/" in root_dir else first
+
+
+def ram_root(node: str, slot: str) -> str:
+    """Where a container lies in memory, until one in `slot` takes its place."""
+    return f"{_RAM}{node}/{slot}"
 
 
 def clearing(slots: Slots) -> Iterator[Change]:

@@ -32,6 +32,8 @@ class Tag:
     extras: frozenset[str] = frozenset()
     """Of `EXTRA_MENUS` in desired.py."""
     adopted: bool = False
+    in_ram: bool = False
+    """Whether the container lives in memory until one on the flash takes its place."""
     next_in: str | None = None
     """The transaction that is to make this container the node; nothing is verified yet."""
     tx: str | None = None
@@ -64,6 +66,7 @@ class Tag:
             index=_digest(fields.get("index")),
             extras=frozenset(part for part in fields.get("with", "").split(",") if part),
             adopted="adopted" in fields,
+            in_ram="ram" in fields,
             next_in=fields.get("next") or None,
             tx=fields.get("tx") or None,
             armed=parse_int(fields.get("armed")),
@@ -106,6 +109,8 @@ class Tag:
             words.append(f"with={','.join(sorted(self.extras))}")
         if self.adopted:
             words.append("adopted")
+        if self.in_ram:
+            words.append("ram")
         if self.tx:
             words.append(f"tx={self.tx}")
         if self.armed is not None:

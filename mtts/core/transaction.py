@@ -63,11 +63,14 @@ class Transaction:
     settings: Mapping[str, str]
     """What the new container gets once it is verified, `start-on-boot` left to the guard."""
     boots: bool
-    """Whether the node starts by itself."""
+    """Whether the new container starts by itself once it is confirmed."""
+    strategy: str = ""
     before_start: tuple[Change, ...] = ()
     """What any start of the node needs, the one of the old container as well."""
     node_id: str | None = None
     """Who the node must be in the tailnet afterwards; None where that was not seen, or is another each time."""
+    afterwards: tuple[Change, ...] = ()
+    """Once the old container is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def next_step(seen: Seen, progress: Progress) -> Step:
     if new is None or new.tag is None:
         return Step.STAGE if progress.failure is None and old is not None else Step.END
     if old is None:
-        return Step.END
+        return _alone(new, progress)
     if new.tag.is_recorded:
         return _committing(old, new, progress)
     if progress.failure is not None or new.tag.failed or new.tag.is_aborted:
@@ -128,6 +131,17 @@ def next_step(seen: Seen, progress: Progress) -> Step:
     if old.is_up or old.state is ContainerState.STOPPING or not new.is_up:
         return _before_swap(old, new, progress)
     return Step.CONFIRM
+
+
+def _alone(new: ContainerRow, progress: Progress) -> Step:
+    """Nothing else can carry the node: it is in place, or fell off a bridge."""
+    if progress.failure is not None or new.tag is None or new.tag.is_recorded:
+        return Step.END
+    if not new.is_imported:
+        return Step.AWAIT_PULL
+    if not progress.is_proven:
+        return Step.PROVE_IMAGE
+    return Step.CONFIRM if new.is_up else Step.START
 
 
 def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
@@ -159,8 +173,11 @@ def _returning(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step
 
 def _committing(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
     """The new one is recorded. Where the old one is up all the same, it booted, or the guard had just gone back."""
+    in_ram = new.tag is not None and new.tag.in_ram
     if old.is_up and not new.is_up:
-        return Step.DISCARD if progress.is_restaged or progress.failure is not None else Step.RESTAGE
+        return Step.DISCARD if in_ram or progress.is_restaged or progress.failure is not None else Step.RESTAGE
+    if in_ram:  # the old one stays bootable until what takes its place on the flash is under way
+        return Step.END
     if old.tag is not None and not old.tag.is_recorded and not boots(old):
         return Step.RETIRE
     return Step.HAND_OVER if progress.is_guard_late or progress.is_unguarded else Step.AWAIT_HANDOVER

@@ -102,19 +102,20 @@ def decide(
         return Leave(verified)
     live, tag = verified
     ailment = _ailment(live)
-    is_lost = live.state is ContainerState.FAILED or (start_failed and not live.is_up)
+    is_lost = live.state is ContainerState.FAILED or ((start_failed or tag.in_ram) and not live.is_up)
     if latest.problem is not None:
         return _without(latest.problem, ailment, is_lost=is_lost)
     current = _is_current(live, tag, latest, policy.known)
     if isinstance(current, Ask):
         return current
-    if current and not is_lost:
+    if current and not is_lost and not tag.in_ram:
         return Unchanged() if ailment is None else Repair(ailment)
     if latest.release is None:
         return Ask.RELEASE
     against = _against(latest.release, tag, policy, router=router)
     if against is None:
-        return Swap(latest.release, "its image is gone" if current else "the image changed")
+        why = "it runs from memory" if tag.in_ram else "its image is gone"
+        return Swap(latest.release, why if current else "the image changed")
     return _without(against, ailment, is_lost=is_lost)
 
 

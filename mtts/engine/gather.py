@@ -125,13 +125,16 @@ async def gather_preconditions(
     known = Preconditions(
         container_package=rows.container_package(packages),
         device_mode_container=_flag(device_mode, "container"),
+        device_mode_scheduler=_flag(device_mode, "scheduler"),
         clock_skew_s=rows.clock_skew_s(router_clock[0], clock.now()) if router_clock else None,
         dns_servers=rows.dns_servers(dns[0]) if dns else (),
         flash_disk=await read_file(session, "flash", "type") == "disk",
         state_bytes=None,
         tailnet_session=any(_is_overlay_api_session(row, router.username) for row in users),
     )
-    if router.storage == AUTO and not facts.containers_of(node.name):
+    if router.storage == AUTO and not any(
+        "/mtts/root/" in f"/{row.root_dir}" for row in facts.containers_of(node.name)
+    ):
         known = replace(known, state_home=await _state_home(session, facts, known, node))
     facts = replace(facts, preconditions=known)
     place = place_of(router, node, facts, release)

@@ -40,7 +40,7 @@ async def trigger(work: NodeWork, order: GuardOrder) -> None:
 
 async def _launch(work: NodeWork, order: GuardOrder, *, is_rehearsal: bool) -> str:
     """What the router says against it, or nothing."""
-    script = render_guard(work.services.guard, order, is_rehearsal=is_rehearsal)
+    script = render_guard(work.services.scripts.guard, order, is_rehearsal=is_rehearsal)
     work.mark.wrote = True
     async with work.services.routers.session(work.router) as session:
         try:

@@ -8,13 +8,14 @@ from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan_update import open_swap
-from mtts.core.slots import Slots, not_deployed, removals, serving, slots_of
+from mtts.core.slots import Slots, not_deployed, removals, serving
 from mtts.core.transaction import Seen, seen_of
 from mtts.engine.apply import Applier
-from mtts.engine.gather import gather_containers, gather_resource
+from mtts.engine.gather import gather_resource
 from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
+from mtts.engine.standing import standing
 from mtts.engine.swap import Swap
 
 
@@ -83,14 +84,6 @@ async def without_strays(work: NodeWork, slots: Slots) -> Settled:
         work.tell(Kind.STEP, f"! {remaining.message}")
         said = replace(remaining, message=f"{listed} was left by an update that was interrupted: {remaining.message}")
     return Settled(await standing(work), None, (said,))
-
-
-async def standing(work: NodeWork) -> Slots:
-    """The node's containers as they are now; StepFailedError where nothing tells which of them is the node."""
-    slots = slots_of(await gather_containers(work.session), work.node.name)
-    if isinstance(slots, Problem):
-        raise StepFailedError.of(slots)
-    return slots
 
 
 async def _clear(work: NodeWork, slots: Slots, observer: NodeObserver) -> Problem | None:

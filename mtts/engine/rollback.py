@@ -10,10 +10,11 @@ from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
 from mtts.core.update import recorded
 from mtts.engine.gather import gather
-from mtts.engine.leftovers import settle_swaps, standing
+from mtts.engine.leftovers import settle_swaps
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
+from mtts.engine.standing import standing
 from mtts.engine.swap_node import swap_node
 
 

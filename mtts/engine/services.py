@@ -14,14 +14,21 @@ from mtts.ports import Clock, Registry, Routers, RouterSession, Secrets
 
 
 @dataclass(frozen=True, slots=True)
+class Scripts:
+    """Texts of the scripts in `routeros/`, to be filled in for each swap."""
+
+    guard: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     routers: Routers
     registry: Registry
     secrets: Secrets
     clock: Clock
     emit: Emit
-    guard: str
-    """The text of `routeros/guard.rsc`, to be filled in for each swap."""
+    scripts: Scripts
     timeout_s: float | None = None
     """For all the work on one router; None for as long as its single deadlines allow."""
 

@@ -14,7 +14,7 @@ from mtts.core.facts import ContainerRow, Resource
 from mtts.core.flash import FlashSample, Moment
 from mtts.core.image import Release
 from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
-from mtts.core.plan_update import STRATEGY, SwapPlan
+from mtts.core.plan_update import SwapPlan
 from mtts.core.transaction import Progress, Seen, Step, Transaction, going_back, next_step, seen_of
 from mtts.core.verdict import Hold, Verdict, judge_failure
 from mtts.engine.gather import gather_containers
@@ -149,7 +149,7 @@ class Swap:
         match step:
             case Step.CONFIRM:
                 self._progress = replace(progress, is_guard_late=False)
-                await steps.confirm()
+                await steps.confirm(seen)
             case Step.HAND_OVER:
                 await steps.hand_over(seen)
                 self._progress = replace(progress, is_guard_late=False)
@@ -257,7 +257,7 @@ class Swap:
         """The node as it was, with what the attempt has cost so far."""
         return replace(
             self._work.as_found(self._old.tag),
-            strategy=STRATEGY,
+            strategy=self._transaction.strategy,
             downtime_s=self._work.outage.duration_s,
             samples=tuple(self._samples) if self._work.mark.wrote else (),
         )

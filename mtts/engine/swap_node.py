@@ -6,17 +6,19 @@ from typing import Final
 
 from mtts.core.desired import STATE_FILE
 from mtts.core.dialect import Dialect
+from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
-from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan_update import COPIED, Refused, needs_login, plan_swap, state_not_mounted, state_source
+from mtts.core.outcome import NodeResult, Outcome, joined
+from mtts.core.plan_update import COPIED, Refused, SwapOrder, needs_login, plan_swap, state_not_mounted, state_source
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.values import parse_size
-from mtts.engine.gather import gather_containers, gather_preconditions, gather_resource, read_file
+from mtts.engine.gather import gather, gather_containers, gather_preconditions, gather_resource, read_file
 from mtts.engine.planning import observer_for
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
+from mtts.engine.standing import standing
 from mtts.engine.swap import Swap
 
 _STEADY_LOOKS: Final = 5
@@ -24,9 +26,48 @@ _STEADY_LOOKS: Final = 5
 
 
 async def swap_node(
-    work: NodeWork, *, facts: Facts, slots: Slots, live: ContainerRow, release: Release, quarantine: Quarantine
+    work: NodeWork,
+    *,
+    facts: Facts,
+    slots: Slots,
+    live: ContainerRow,
+    release: Release,
+    quarantine: Quarantine,
+    allow_in_place: bool = False,
 ) -> NodeResult:
     """Swap `live` for `release`; refused, with nothing written, where a precondition is against it."""
+    first = await _swap_once(
+        work,
+        facts=facts,
+        slots=slots,
+        live=live,
+        release=release,
+        quarantine=quarantine,
+        allow_in_place=allow_in_place,
+    )
+    if first.outcome is not Outcome.UPDATED:
+        return first
+    slots = await standing(work)
+    if slots.live is None or slots.live.tag is None or not slots.live.tag.in_ram:
+        return first
+    work.tell(Kind.STEP, "it serves from memory; now the flash")
+    facts = await gather(work.session, work.router, (work.node,))
+    second = await _swap_once(
+        work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=quarantine, allow_in_place=False
+    )
+    return joined(first, second)
+
+
+async def _swap_once(
+    work: NodeWork,
+    *,
+    facts: Facts,
+    slots: Slots,
+    live: ContainerRow,
+    release: Release,
+    quarantine: Quarantine,
+    allow_in_place: bool,
+) -> NodeResult:
     as_found = work.as_found(live.tag)
     async with work.within_deadline():
         facts = await _prepared(work, facts, live, release)
@@ -37,18 +78,20 @@ async def swap_node(
         return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
     if not has_state:
         return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
-    planned = plan_swap(
-        router=work.router,
-        node=work.node,
-        facts=facts,
-        slots=slots,
-        live=live,
-        release=release,
+    running = live.tag.platform if live.tag is not None else None
+    order = SwapOrder(
         transaction=secrets.token_hex(4),
+        bridge=work.services.scripts.bridge,
+        old_bytes=next((one.extracted_bytes for one in quarantine.known if one.manifest_digest == running), None),
+        allow_in_place=allow_in_place,
+    )
+    planned = plan_swap(
+        router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release, order=order
     )
     if isinstance(planned, Refused):
         first, *others = planned.problems
         return replace(as_found.ended(Outcome.REFUSED, first), warnings=(*others, *planned.warnings))
+    work.tell(Kind.STEP, str(planned.choice))
     swap = Swap(
         work,
         planned.transaction,

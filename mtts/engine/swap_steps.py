@@ -111,14 +111,17 @@ class SwapSteps:
                 return True
         return False
 
-    async def confirm(self) -> None:
+    async def confirm(self, seen: Seen) -> None:
         """Prove the node on the new container, then tell the guard so by recording it."""
+        settings = dict(self._transaction.settings)
+        if seen.old is None:  # nobody hands it over
+            settings["start-on-boot"] = "yes" if self._transaction.boots else "no"
         verified = replace(self._transaction.staged, next_in=None, tx=self._transaction.id)
         node = f"node {self._transaction.node}"
         await self._applier.apply_all(
             [
                 AwaitHealthy(self._root, node, "proves it before it is recorded", self._transaction.node_id),
-                Record(self._root, self._label, "verified: recorded", str(verified), self._transaction.settings),
+                Record(self._root, self._label, "verified: recorded", str(verified), settings),
             ]
         )
 
@@ -142,6 +145,7 @@ class SwapSteps:
     async def retire(self, seen: Seen) -> None:
         if seen.old is not None:
             await self._remove(seen.old, "its successor is proven")
+        await self._applier.apply_all(self._transaction.afterwards)
 
     async def abort(self, seen: Seen) -> None:
         """Tell the guard to go back at once."""
@@ -204,6 +208,7 @@ class SwapSteps:
             new_id=seen.new.id,
             staged=self._transaction.staged,
             boots=self._transaction.boots,
+            hands_over=not self._transaction.staged.in_ram,
             stop_s=timing.stop_s,
             patience_s=timing.confirm_s,
         )

@@ -38,12 +38,13 @@ from mtts.core.window import is_open
 from mtts.engine.apply import Applier
 from mtts.engine.fleet import Fleet
 from mtts.engine.gather import gather, gather_resource
-from mtts.engine.leftovers import settle_swaps, standing, without_strays
+from mtts.engine.leftovers import settle_swaps, without_strays
 from mtts.engine.nodes import on_each_node
 from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.rollout import roll_out
 from mtts.engine.services import NodeWork, Services
+from mtts.engine.standing import standing
 from mtts.engine.swap_node import swap_node
 
 

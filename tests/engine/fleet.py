@@ -27,7 +27,7 @@ from mtts.engine.deploy import deploy_router
 from mtts.engine.fleet import Afterwards, Drain, Fleet, Work
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.sample import settled
-from mtts.engine.services import Services
+from mtts.engine.services import Scripts, Services
 from mtts.engine.update import Update, UpdateOrder
 from mtts.lab.clock import SimClock
 from mtts.lab.container import Container
@@ -288,6 +288,14 @@ async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | No
     """What one run of a command has at hand, over real sockets."""
     clock, address = LabClock(lab.clock), lab.registry.address
     secrets = SecretStore(redactor or Redactor())
+    scripts = Scripts(guard=read_script("guard"), bridge=read_script("bridge"))
     access = {address: RegistryAccess(address, insecure=True)}
     async with HttpxRegistry(access, open_secret=open_secret, clock=clock) as registry:
-        yield Services(LibrouterosRouters(secrets), registry, secrets, clock, events.append, read_script("guard"))
+        yield Services(
+            LibrouterosRouters(secrets),
+            registry,
+            secrets,
+            clock,
+            events.append,
+            scripts,
+        )

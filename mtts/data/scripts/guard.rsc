@@ -33,8 +33,10 @@
 :local held {"starting"; "starting-with-healthcheck"; "running"; "healthy"; "unhealthy"; "stopping"}
 
 :local confirm do={
-  :do {/container/set $1 start-on-boot={{boots}}} on-error={}
-  :do {/container/set $2 start-on-boot=no comment={{retired}}} on-error={}
+  :if ({{handover}}) do={
+    :do {/container/set $1 start-on-boot={{boots}}} on-error={}
+    :do {/container/set $2 start-on-boot=no comment={{retired}}} on-error={}
+  }
 }
 
 :if ({{rehearsal}}) do={

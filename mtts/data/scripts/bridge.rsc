@@ -1,0 +1,53 @@
+# The bridgehead of mtts: has a node that served from memory run from the flash again after a power cut.
+#
+# Changes: adds the one container below and starts it, as long as no container of the node starts by itself. Takes one
+#   that the router could not pull away again, and tries anew every minute.
+# Undo: /system/scheduler/remove the entry that runs this. mtts removes it as soon as the flash holds the node.
+# Needs: read, write. Holds no secret. Never touches the node's state directory.
+# mtts fills in what stands in double braces.
+
+:local owned {{owned}}
+:local staged {{staged}}
+:local mine {{mine}}
+
+:local try 0
+:local done false
+:while (!$done) do={
+  :local boots false
+  :local found ""
+  :foreach id in=[/container/find] do={
+    :local row [/container/get $id]
+    :local said [:tostr ($row->"comment")]
+    :if ($said = $owned || [:pick $said 0 ([:len $owned] + 1)] = "$owned ") do={
+      :if ([:tostr ($row->"start-on-boot")] = "true") do={:set boots true}
+      :if ([:typeof [:find "$said " $mine]] = "num") do={:set found $row}
+    }
+  }
+  :local id ($found->".id")
+  :if ($boots) do={
+    :set done true
+  } else={
+    :if ([:typeof $found] != "array") do={
+      :set try ($try + 1)
+      # By digest where the router takes that, else by tag.
+      :if ($try % 2 = 1) do={
+        :do {/container/add remote-image={{pinned}} comment=$staged {{settings}}} on-error={}
+      } else={
+        :do {/container/add remote-image={{image}} comment=$staged {{settings}}} on-error={}
+      }
+    } else={
+      :local status [:tostr ($found->"status")]
+      :if ($status = "error" || [:tostr ($found->"download/extract failed")] = "true") do={
+        :do {/container/remove $id} on-error={}
+      } else={
+        :if ($status = "running" || [:tostr ($found->"running")] = "true" || \
+             [:tostr ($found->"healthy")] = "true" || [:tostr ($found->"unhealthy")] = "true") do={
+          :set done true
+        } else={
+          :do {/container/start $id} on-error={}
+        }
+      }
+    }
+    :if (!$done) do={:delay {{pause}}}
+  }
+}

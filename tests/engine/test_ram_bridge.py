@@ -1,0 +1,48 @@
+"""Boards whose flash holds one release only: the node serves from memory while the flash is rewritten."""
+
+import pytest
+
+from mtts.core.outcome import Outcome
+from mtts.ports import Store
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import BOOT_S, Deployment, versions
+from tests.engine.watch import Watch
+
+KIB = 1024
+ROOM = 600 * KIB
+"""Free beside the running release: less than another one takes."""
+
+
+async def small_board(make: MakeDeployment, version: str) -> Deployment:
+    """A deployed node on a router with room for one release."""
+    here = await make(version=version)
+    await here.deploy()
+    await here.wait(60)
+    free = here.router.device.storage.flash.free_bytes
+    here.router.write_file("ballast", bytes(free - 1024 * KIB - ROOM))
+    await here.wait(60)
+    return here
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))
+async def test_a_release_takes_the_place_of_one_that_fills_the_flash(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await small_board(deployment, version)
+    (node,) = here.online
+    watch = Watch(here)
+    here.publish("1.2.4")
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.problem, result.strategy) == (Outcome.UPDATED, None, "ram-bridge")
+    assert (result.from_version, result.to_version) == ("1.2.3", "1.2.4")
+    assert here.container.root == "mtts/root/tailscale/b"
+    assert here.online == [node]
+    assert here.rows("/system/scheduler") == []
+    watch.assert_kept()
+    await here.wait(60)
+    here.router.faults.power_cut()
+    await here.wait(BOOT_S + 60)
+    assert here.online == [node]
+    assert (await here.update(store)).outcome is Outcome.NO_OP
