@@ -45,6 +45,13 @@ def test_global_variables_have_room_for_so_much() -> None:
     assert printed(device, source) == "out of memory: too much in global variables"
 
 
+@pytest.mark.parametrize("call", ["$f", "[$f]"])
+async def test_a_script_that_caught_its_depth_can_go_as_deep_again(call: str) -> None:
+    again = ":for i from=1 to=60 do={ :do { $f } on-error={ } }; :put done"
+    source = f":global f do={{ :global f; {call} }}; {again}"
+    assert await printed_in_time(make_device(), source, 60) == "done"
+
+
 def test_text_that_is_no_text_passes_through() -> None:
     device = make_device()
     assert printed(device, ':put "a\0\udcff"; :put a\0') == "a\0\udcff\na\0"

@@ -7,7 +7,8 @@ endless loop occupies its router and never the lab.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import compress
 
 from mtts.lab.reply import Reply, Row, Trap
@@ -78,15 +79,20 @@ class Machine:
 
     def block(self, block: Block, scope: Scope) -> Steps:
         """The commands of a block, in a scope made for them."""
-        self._depth += 1
-        if self._depth > DEPTH_LIMIT:
-            raise ScriptError("nested too deeply")
-        try:
+        with self._deeper():
             for statement in block.statements:
                 yield from self.statement(statement, scope, is_value=False)
+        return Empty.NOTHING
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            if self._depth > DEPTH_LIMIT:
+                raise ScriptError("nested too deeply")
+            yield
         finally:
             self._depth -= 1
-        return Empty.NOTHING
 
     def statement(self, statement: Statement, scope: Scope, *, is_value: bool) -> Steps:
         """One command; what it makes, printed instead where nobody asks for its value."""
@@ -224,13 +230,10 @@ class Machine:
 
     def _substitution(self, command: Statement, scope: Scope) -> Steps:
         row, self._row = self._row, None
-        self._depth += 1
         try:
-            if self._depth > DEPTH_LIMIT:
-                raise ScriptError("nested too deeply")
-            value = yield from self.statement(command, scope, is_value=True)
+            with self._deeper():
+                value = yield from self.statement(command, scope, is_value=True)
         finally:
-            self._depth -= 1
             self._row = row
         return value
 
