@@ -6,13 +6,13 @@ Nothing happens by chance. What can be had by name from outside is listed in `fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from mtts.lab.call import Call, Caller, Stream
+from mtts.lab.call import Caller
 from mtts.lab.command import Command
 from mtts.lab.fault_options import (
     ANY,
@@ -29,7 +29,7 @@ from mtts.lab.fault_options import (
 )
 from mtts.lab.journal import JournalEntry, is_write
 from mtts.lab.menus.users import POLICIES
-from mtts.lab.reply import Reply, Trap
+from mtts.lab.others import RefusedError, find_rows, give_command
 
 if TYPE_CHECKING:
     from mtts.lab.device import Device
@@ -42,10 +42,6 @@ OTHERS_FILE = "others.bin"
 CENTURY_S = 100 * 365 * 86_400
 YEARS = range(1970, 2101)
 """What a router's clock can show here."""
-
-
-class RefusedError(ValueError):
-    """The router did not do what another administrator told it; the text has its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +218,12 @@ class Faults:
         caller = Caller(user, frozenset(POLICIES))
         args = dict(values or {})
         if where:
-            refs = self._rows_with(menu, where, caller)
+            refs = find_rows(self._device, menu, where, caller)
             if not refs:
                 wanted = ", ".join(f"{name}={value}" for name, value in where.items())
                 raise OptionError("where", f"where: no row of {menu} has {wanted}")
             args[".id"] = ",".join(refs)
-        refusal = self._give(Command(menu, verb, args), caller)
+        refusal = give_command(self._device, Command(menu, verb, args), caller)
         if refusal is not None:
             raise RefusedError(f"{command}: {refusal}")
 
@@ -295,7 +291,7 @@ class Faults:
         """Another controller may have given this very command a moment before."""
         if self._rivals and is_write(command.path):
             self._rivals -= 1
-            self._give(command, Caller(caller.user, caller.policies))
+            give_command(self._device, command, Caller(caller.user, caller.policies))
 
     def take_trap(self, path: str) -> str | None:
         """The text that this command is to be refused with, once."""
@@ -328,31 +324,3 @@ class Faults:
         self._writes += 1
         if self._write_callback is not None:
             self._write_callback(self._writes, entry)
-
-    # others' commands
-
-    def _rows_with(self, menu: str, where: Pairs, caller: Caller) -> list[str]:
-        try:
-            reply = self._device.perform(Call(Command(menu, "print", {}), caller))
-        except Trap as trap:
-            raise RefusedError(f"{menu}/print: {trap.message}") from trap
-        rows = reply.rows if isinstance(reply, Reply) else ()
-        return [row[".id"] for row in rows if where.items() <= row.items()]
-
-    def _give(self, command: Command, caller: Caller) -> str | None:
-        """What the router says against it, None when it is done."""
-        words = (command.path, *(f"={name}={value}" for name, value in command.args.items()))
-        entry = self._device.note(command.path, words, user=caller.user)
-        try:
-            answer = self._device.perform(Call(command, caller))
-        except Trap as trap:
-            entry.reply = f"trap: {trap.message}"
-            return trap.message
-        if not isinstance(answer, Reply):
-            if isinstance(answer, Coroutine | Stream):
-                answer.close()
-            refusal = "a command that takes time is not modelled as somebody else's"
-            entry.reply = f"trap: {refusal}"
-            return refusal
-        entry.took_effect, entry.reply = True, "done"
-        return None

@@ -18,9 +18,9 @@ from mtts.lab.boards import BOARD_BY_ARCHITECTURE, find_board
 from mtts.lab.clock import SimClock
 from mtts.lab.control import Order
 from mtts.lab.device import Build, Device
-from mtts.lab.faults import RefusedError
 from mtts.lab.importing import Puller
 from mtts.lab.inflict import inflict
+from mtts.lab.others import RefusedError
 from mtts.lab.pull import pull
 from mtts.lab.quirks import Quirks
 from mtts.lab.registry import LabRegistry

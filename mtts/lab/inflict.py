@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtts.lab.control import Order, Publication
 from mtts.lab.fault_kinds import CLEAR, PUBLISH, REGISTRY, kind_of
-from mtts.lab.faults import RefusedError
 from mtts.lab.images import build_image
+from mtts.lab.others import RefusedError
 from mtts.lab.registry_faults import RegistryFault
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mtts.lab.fault_options import OptionError
-from mtts.lab.faults import RefusedError
 from mtts.lab.fleet import PASSWORD, Lab
+from mtts.lab.others import RefusedError
 from mtts.lab.router import CONTROLLER_IN_TAILNET, LabRouter
 from mtts.lab.wire import encode_sentence
 from tests.lab.conftest import Login, MakeGround
