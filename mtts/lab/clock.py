@@ -58,6 +58,8 @@ class SimClock:
         self._moving = asyncio.Lock()
         self._news = asyncio.Event()
         self._driver: asyncio.Task[None] | None = None
+        self.watchers: list[Callable[[], None]] = []
+        """Called after each event: all that routers do by themselves is seen between two calls."""
 
     @property
     def now(self) -> float:
@@ -198,5 +200,8 @@ class SimClock:
 
     def _happen(self, timer: Timer) -> None:
         callback, timer.callback = timer.callback, None
-        if callback is not None:
-            callback()
+        if callback is None:
+            return
+        callback()
+        for watcher in self.watchers:
+            watcher()

@@ -8,8 +8,8 @@ forgets and what it keeps is decided here; how the outside reaches the router is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -128,6 +128,14 @@ class Device:
         if not isinstance(menu, kind):
             raise TypeError(f"{path} is no {kind.__name__}")
         return menu
+
+    def become(self, version: str) -> Mapping[str, Menu]:
+        """Be of another version from now on, every menu in its factory state; the menus so far."""
+        before, self._menus = self._menus, {}
+        self.build = replace(self.build, version=version)
+        self.version = parse_version(version)
+        self.schema = load_schema(self.version)
+        return before
 
     def lacks_menu(self, path: str) -> bool:
         """Whether a menu of this version is missing on this very router (package not active, no RouterBOARD)."""

@@ -19,6 +19,7 @@ from mtts.lab.session import Session
 from mtts.lab.table import Item, Singleton
 from mtts.lab.tailscaled import Tailscaled
 from mtts.lab.tls import Certificate, anonymous, self_signed
+from mtts.lab.upgrading import upgrade
 from mtts.lab.values import path_key
 
 HOST = "127.0.0.1"
@@ -195,6 +196,11 @@ class LabRouter:
     def reboot(self) -> None:
         """Restart in good order."""
         self.device.restart()
+
+    def upgrade(self, version: str) -> None:
+        """Restart into a newer RouterOS, with what is configured under its new words."""
+        self.device.restart()
+        upgrade(self.device, version)
 
     def _item(self, path: str, selector: str) -> Item:
         return self.device.table(path).find_item(selector)

@@ -120,6 +120,10 @@ class Table(Menu):
         self.items[item.id] = item
         return item
 
+    def take_over(self, other: Table) -> None:
+        """Hold what another one held, and nothing else."""
+        self.items, self._last_id = other.items, other._last_id
+
     def delete(self, item: Item) -> None:
         """Take an item out without any check."""
         self.items.pop(item.id, None)

@@ -35,6 +35,16 @@ async def test_an_event_may_cause_another_within_the_same_advance() -> None:
     assert seen == [2]
 
 
+async def test_a_watcher_sees_what_each_event_did_and_no_event_that_was_cancelled() -> None:
+    clock, events, seen = SimClock(), list[float](), list[list[float]]()
+    clock.watchers.append(lambda: seen.append(list(events)))
+    for delay in (1.0, 2.0):
+        clock.call_later(delay, lambda: events.append(clock.now))
+    clock.call_later(1.5, lambda: events.append(clock.now)).cancel()
+    await clock.advance(3)
+    assert seen == [[1], [1, 2]]
+
+
 async def test_a_cancelled_event_does_not_happen() -> None:
     clock = SimClock()
     seen: list[int] = []
