@@ -1,4 +1,4 @@
-"""A lab whose time stands still until a test moves it, and clients that hang up at the end."""
+"""A lab whose time stands still until a test moves it, clients that hang up at the end, a registry by itself."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mtts.lab.fleet import PASSWORD, Lab
+from mtts.lab.registry import LabRegistry
 from mtts.lab.router import LabRouter
 from tests.lab.ground import Ground, publish
 from tests.lab.talker import Talker
@@ -32,6 +33,14 @@ async def login() -> AsyncIterator[Login]:
     yield connect
     for talker in talkers:
         await talker.close()
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[LabRegistry]:
+    registry = LabRegistry()
+    await registry.start()
+    yield registry
+    await registry.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The control endpoint: another process publishes and breaks things, but only with the secret."""
 
 import stat
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +19,6 @@ from mtts.lab.fleet import Lab
 from mtts.lab.images import build_image
 from mtts.lab.pull import PullError, pull
 from mtts.lab.registry import LabRegistry
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[LabRegistry]:
-    registry = LabRegistry()
-    await registry.start()
-    yield registry
-    await registry.stop()
 
 
 def test_the_way_to_the_lab_is_in_a_file_for_its_owner_alone(tmp_path: Path) -> None:

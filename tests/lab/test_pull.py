@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,14 +11,6 @@ from mtts.lab.registry import LabRegistry
 from mtts.lab.registry_faults import RegistryFault
 
 REPOSITORY = "team/mikrotik-tailscale"
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[LabRegistry]:
-    registry = LabRegistry()
-    await registry.start()
-    yield registry
-    await registry.stop()
 
 
 def stable(registry: LabRegistry) -> str:

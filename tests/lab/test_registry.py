@@ -17,14 +17,6 @@ ACCEPT = {"Accept": f"{INDEX_TYPE}, {MANIFEST_TYPE}"}
 
 
 @pytest.fixture
-async def registry() -> AsyncIterator[LabRegistry]:
-    registry = LabRegistry()
-    await registry.start()
-    yield registry
-    await registry.stop()
-
-
-@pytest.fixture
 async def client(registry: LabRegistry) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://{registry.address}", headers=ACCEPT) as client:
         yield client
