@@ -1,4 +1,4 @@
-"""The container engine: a container's life as each RouterOS version shows it, and everything that is refused."""
+"""The container engine: from an add to its removal, who may start when, and everything that is refused."""
 
 import pytest
 
@@ -32,70 +32,6 @@ async def test_a_container_lives_from_add_to_remove(version: str, ground: MakeGr
     assert (await on.talker.say("/container/print")).rows == []
     assert "mtts/a" not in on.router.directories()
     assert (await on.add()).ret == "*2"
-
-
-async def test_up_to_7_19_the_state_is_a_text(ground: MakeGround) -> None:
-    on = await ground(version="7.19.6")
-    await on.run()
-    row = await on.print()
-    assert row["status"] == "running"
-    assert "running" not in row
-
-
-@pytest.mark.parametrize("version", ["7.20.8", "7.22.3"])
-async def test_from_7_20_there_are_flags_and_false_ones_are_sent(version: str, ground: MakeGround) -> None:
-    on = await ground(version=version)
-    await on.run()
-    row = await on.print()
-    assert "status" not in row
-    assert (row["running"], row["stopped"], row["download/extract failed"]) == ("true", "false", "false")
-
-
-@pytest.mark.parametrize("version", ["7.23.3", "7.24"])
-async def test_from_7_23_false_flags_are_left_out(version: str, ground: MakeGround) -> None:
-    on = await ground(version=version)
-    await on.run()
-    row = await on.print()
-    assert row["running"] == "true"
-    assert not {"status", "stopped", "starting", "stopping"} & set(row)
-
-
-async def test_status_may_stand_beside_the_flags(ground: MakeGround) -> None:
-    on = await ground(version="7.21.5", quirks=Quirks(status_beside_flags=True))
-    await on.run()
-    row = await on.print()
-    assert (row["status"], row["running"]) == ("running", "true")
-
-
-@pytest.mark.parametrize(
-    ("version", "present", "absent"),
-    [
-        ("7.18.2", {"repo", "arch", "name"}, {"tag", "image-id", "config-json", "restart-count"}),
-        ("7.20.8", {"tag", "config-json"}, {"repo", "image-id"}),
-        ("7.21.5", {"tag", "config-json", "image-id"}, {"repo", "restart-count"}),
-        ("7.23.3", {"image-id", "restart-count"}, {"cmd", "domain-name"}),
-    ],
-)
-async def test_read_only_properties_follow_the_version(
-    version: str, present: set[str], absent: set[str], ground: MakeGround
-) -> None:
-    on = await ground(version=version)
-    await on.run()
-    row = await on.print()
-    assert present <= set(row)
-    assert not absent & set(row)
-
-
-async def test_image_id_is_the_config_digest_of_the_platform(ground: MakeGround) -> None:
-    on = await ground(arch="x86_64")
-    await on.run()
-    row = await on.print()
-    assert row["arch"] == "amd64"
-    assert row["image-id"].startswith("sha256:")
-    publish(on.lab, "2.0")
-    await on.add("mtts/b", "=name=other")
-    await on.lab.clock.advance(5)
-    assert (await on.print(1))["image-id"] != row["image-id"]
 
 
 async def test_a_failed_pull_shows_later_and_says_why(ground: MakeGround) -> None:
@@ -142,15 +78,6 @@ async def test_a_start_before_the_image_is_there(
     assert (heard.trap is None) is queued
     await on.lab.clock.advance(10)
     assert await on.state() == ("running" if queued else "stopped")
-
-
-async def test_stopped_may_show_while_the_extraction_still_runs(ground: MakeGround) -> None:
-    on = await ground(quirks=Quirks(stopped_while_extracting=True))
-    await on.lay()
-    await on.add()
-    row = await on.print()
-    assert (row["stopped"], row["arch"]) == ("true", "")
-    assert "image-id" not in row
 
 
 @pytest.mark.parametrize(
@@ -381,26 +308,6 @@ async def test_start_has_the_selector_of_its_version(version: str, ground: MakeG
     assert (await on.talker.say("/container/start", f"={known}=*1")).trap is None
 
 
-async def test_names_are_derived_settable_and_unique_from_7_19(ground: MakeGround) -> None:
-    on = await ground(version="7.19.6")
-    await on.lay()
-    await on.add()
-    assert (await on.print())["name"] == "mikrotik-tailscale:stable"
-    assert (await on.add("mtts/b")).trap == Quirks().duplicate_name_text
-    await on.talker.say("/container/set", "=numbers=mikrotik-tailscale:stable", "=name=tailscale")
-    assert (await on.print())["name"] == "tailscale"
-
-
-@pytest.mark.parametrize(("version", "shown"), [("7.21.5", "mtts"), ("7.22.3", "/mtts")])
-async def test_paths_read_back_with_a_slash_from_7_22(version: str, shown: str, ground: MakeGround) -> None:
-    on = await ground(version=version)
-    await on.lay()
-    await on.add()
-    assert (await on.print())["root-dir"] == f"{shown}/a"
-    mount = (await on.talker.say("/container/mounts/print")).rows[0]
-    assert mount["src"] == f"{shown}/state"
-
-
 async def test_a_listed_destination_appears_once(ground: MakeGround) -> None:
     on = await ground()
     await on.lay()
@@ -413,17 +320,6 @@ async def test_digest_references_may_be_refused(ground: MakeGround) -> None:
     await on.lay()
     heard = await on.talker.say("/container/add", f"=remote-image=x.test/y@sha256:{'0' * 64}", "=interface=veth1")
     assert heard.trap == "invalid value for argument remote-image"
-
-
-async def test_an_old_router_tells_pulling_from_extracting(ground: MakeGround) -> None:
-    on = await ground(version="7.18.2", link_bytes_per_s=200_000)
-    await on.lay()
-    await on.add()
-    seen: list[str] = []
-    while not seen or seen[-1] != "stopped":
-        seen.append(await on.state())
-        await on.lab.clock.advance(0.05)
-    assert list(dict.fromkeys(seen)) == ["pulling", "extracting", "stopped"]
 
 
 async def test_a_directory_in_the_way_may_fail_the_extraction_instead(ground: MakeGround) -> None:

@@ -51,7 +51,7 @@ ROWS = {
         (["name=a=b"], ""),
     ],
 )
-def test_queries_select_rows(query: list[str], found: str) -> None:
+def test_a_query_selects_the_rows_that_it_describes(query: list[str], found: str) -> None:
     matches = compile_query(query)
     assert "".join(name for name, row in ROWS.items() if matches(row)) == found
 

@@ -80,7 +80,7 @@ async def test_a_token_is_announced_for_as_long_as_it_lives(client: httpx.AsyncC
     assert grant["expires_in"] == TOKEN_LIFETIME_S
 
 
-async def test_no_scope_no_token(client: httpx.AsyncClient) -> None:
+async def test_who_names_no_scope_gets_no_token(client: httpx.AsyncClient) -> None:
     assert (await client.get("/token", params={"service": "x"})).status_code == 401
 
 

@@ -91,7 +91,7 @@ NUMBERS = st.integers(-(1 << 63), (1 << 63) - 1)
         ("([:rndnum from=3 to=5] < 6)", "true"),
     ],
 )
-def test_an_expression_is_worth(expression: str, shown: str) -> None:
+def test_an_expression_shows_as_this(expression: str, shown: str) -> None:
     assert printed(DEVICE, f":put {expression}") == shown
 
 
@@ -163,7 +163,7 @@ def test_what_does_not_go_together_is_an_error(source: str, problem: str) -> Non
         (':put "$(1 + 1)-$[:len abc]-$undeclared-\\$x"', "2-3--$x"),
     ],
 )
-def test_variables_and_flow(source: str, output: str) -> None:
+def test_variables_branches_and_loops_do_as_they_say(source: str, output: str) -> None:
     assert printed(make_device(), source) == output
 
 

@@ -168,7 +168,7 @@ async def test_only_wanted_properties_come_back_and_unknown_ones_are_ignored(lab
     assert heard.rows == [{"version": "7.23.3 (stable)", "board-name": "RB5009UG+S+IN"}]
 
 
-async def test_queries_and_counting(lab: Lab, login: Login) -> None:
+async def test_a_query_selects_rows_and_count_only_counts_them(lab: Lab, login: Login) -> None:
     talker = await login(await lab.add_router("r"))
     heard = await talker.say("/ip/service/print", "?name=api", "?name=api-ssl", "?#|", "=.proplist=port")
     assert [row["port"] for row in heard.rows] == ["8728", "8729"]
