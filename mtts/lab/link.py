@@ -28,11 +28,22 @@ class Link:
         self._under_way = 0
         self._is_ending = False
         self._is_silent = False
+        self._reads = True
 
     @property
     def is_open(self) -> bool:
         """Whether bytes still come and go."""
         return not (self._is_ending or self._is_silent or self._transport.is_closing())
+
+    def read(self, *, more: bool) -> None:
+        """Go on or stop taking what the client sends; what it goes on sending stays in its own buffers."""
+        if more == self._reads:
+            return
+        self._reads = more
+        if more:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def write(self, data: bytes) -> None:
         """Send bytes, after all that was sent before."""

@@ -2,11 +2,13 @@
 
 Login comes first and is tried against the router's users; commands may carry tags and overlap; `/cancel`
 ends those that wait; a stream that cannot be read ends with `!fatal`. Faults of the link are worked here.
+Who sends much, or reads nothing of what comes back, waits: every session has its turn, and answers do not pile up.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from mtts.lab.router import LabRouter
 
 GARBAGE = b"\xff\xfe\x00\xffgarbled"
+TURN_COMMANDS = 4
+"""How many commands of one client are worked before others have their turn; few, since asyncio tells only between
+turns that a client is gone, and complains about the sixth answer to one that is."""
 
 
 class Session(asyncio.Protocol):
@@ -35,7 +40,11 @@ class Session(asyncio.Protocol):
         self._device = router.device
         self._reader = SentenceReader()
         self._link: Link | None = None
-        self.waiting: dict[asyncio.Future[None], str | None] = {}
+        self._backlog: deque[Sentence | WireError] = deque()
+        """What was heard and not looked at yet."""
+        self._next_turn: asyncio.Handle | None = None
+        self._is_congested = False
+        self.waiting: dict[asyncio.Task[None], str | None] = {}
         """Commands that are not answered yet, with their tags."""
         self.service = service
         self.number = 0
@@ -64,15 +73,28 @@ class Session(asyncio.Protocol):
         if self._device.faults.is_hung or not self._is_open():
             return
         try:
-            for words in self._reader.feed(data):
-                if words and self._is_open():
-                    self._receive(words)
+            while heard := self._reader.feed(data):
+                self._backlog += heard
+                data = b""
         except WireError as error:
-            self._fatal(f"malformed sentence: {error}")
+            self._backlog.append(error)
+        if self._next_turn is None:
+            self._work()
+
+    def pause_writing(self) -> None:
+        """Let a client that does not read its answers wait for more of them."""
+        self._is_congested = True
+
+    def resume_writing(self) -> None:
+        """Go on for a client that reads again."""
+        self._is_congested = False
+        if self._next_turn is None:
+            self._work()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Forget the client and stop whatever it waited for."""
         self._link = None
+        self._backlog.clear()
         for task in list(self.waiting):
             task.cancel(LINK_CUT)
         self._router.leave(self)
@@ -90,6 +112,29 @@ class Session(asyncio.Protocol):
         return self._link is not None and self._link.is_open
 
     # commands
+
+    def _work(self) -> None:
+        """Take a turn's worth of the backlog; while something is left of it, no more is read."""
+        self._next_turn = None
+        for _ in range(min(TURN_COMMANDS, len(self._backlog))):
+            if self._is_congested:
+                break
+            if self._device.faults.is_hung or not self._is_open():
+                self._backlog.clear()
+                break
+            match self._backlog.popleft():
+                case WireError() as error:
+                    self._fatal(f"malformed sentence: {error}")
+                case ():
+                    continue
+                case words:
+                    self._receive(words)
+        if self._link is None:
+            return
+        self._link.read(more=not self._backlog)
+        if self._backlog and not self._is_congested:
+            self._device.clock.heard()
+            self._next_turn = asyncio.get_running_loop().call_soon(self._work)
 
     def _receive(self, words: Sentence) -> None:
         command = parse_command(words)
@@ -129,7 +174,7 @@ class Session(asyncio.Protocol):
         """Interrupt what waits: its `!trap` goes out before the `!done` of `/cancel`, its own `!done` after it."""
         wanted = command.args.get("tag")
         for task, tag in list(self.waiting.items()):
-            if wanted is None or tag == wanted:
+            if not task.cancelling() and (wanted is None or tag == wanted):
                 self._send(_trapped(tag, Trap("interrupted", Category.INTERRUPTED)))
                 task.cancel()
 
@@ -168,7 +213,7 @@ class Session(asyncio.Protocol):
         else:
             self._done(command, entry, reply, fate)
 
-    def _ended(self, task: asyncio.Future[None], command: Command, entry: JournalEntry, answer: object) -> None:
+    def _ended(self, task: asyncio.Task[None], command: Command, entry: JournalEntry, answer: object) -> None:
         self.waiting.pop(task, None)
         if isinstance(answer, Stream):
             answer.close()

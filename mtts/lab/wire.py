@@ -72,32 +72,40 @@ class SentenceReader:
         self._sentence_bytes = 0
 
     def feed(self, chunk: bytes) -> list[Sentence]:
-        """Every sentence completed by this chunk, in order; WireError when the stream is unreadable."""
+        """Every sentence completed by this chunk, in order; WireError when the stream is unreadable.
+
+        Sentences in front of what cannot be read are given first, however the stream is cut into chunks: the error
+        is raised by the next call.
+        """
         buffer = self._buffer
         buffer += chunk
         complete: list[Sentence] = []
         position, end = 0, len(buffer)
-        while position < end:
-            length, body = buffer[position], position + 1
-            if length >= _LONGER:
-                following, mask = _shape(length)
-                body += following
-                if body > end:
+        try:
+            while position < end:
+                length, body = buffer[position], position + 1
+                if length >= _LONGER:
+                    following, mask = _shape(length)
+                    body += following
+                    if body > end:
+                        break
+                    high_bits = (length & mask) << (8 * following)
+                    length = high_bits | int.from_bytes(buffer[position + 1 : body], "big")
+                if length:
+                    self._admit(length)
+                if body + length > end:
                     break
-                high_bits = (length & mask) << (8 * following)
-                length = high_bits | int.from_bytes(buffer[position + 1 : body], "big")
-            if length:
-                self._admit(length)
-            if body + length > end:
-                break
-            position = body + length
-            if length:
-                self._sentence_bytes += length
-                self._words.append(buffer[body:position].decode("utf-8", "surrogateescape"))
-            else:
-                complete.append(tuple(self._words))
-                self._words = []
-                self._sentence_bytes = 0
+                position = body + length
+                if length:
+                    self._sentence_bytes += length
+                    self._words.append(buffer[body:position].decode("utf-8", "surrogateescape"))
+                else:
+                    complete.append(tuple(self._words))
+                    self._words = []
+                    self._sentence_bytes = 0
+        except WireError:
+            if not complete:
+                raise
         del buffer[:position]
         return complete
 

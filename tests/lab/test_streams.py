@@ -87,6 +87,7 @@ class FakeTransport(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 40000)})
         self._session = session
         self._is_closing = False
+        self.is_paused = False
         self._reader = SentenceReader()
         self.heard: list[Sentence] = []
         session.connection_made(self)
@@ -96,6 +97,12 @@ class FakeTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self._is_closing
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
 
     def close(self) -> None:
         if not self._is_closing:

@@ -39,6 +39,16 @@ def test_any_bytes_are_a_stream_or_a_wire_error(noise: bytes) -> None:
     assert SentenceReader().feed(b"".join(encode_sentence(words) for words in heard)) == heard
 
 
+@given(st.lists(sentences, min_size=1, max_size=5))
+def test_sentences_in_front_of_garbage_are_given_before_it_is_complained_of(original: list[list[str]]) -> None:
+    reader = SentenceReader()
+    heard = reader.feed(b"".join(encode_sentence(words) for words in original) + b"\x03abc\xff")
+    assert heard == [tuple(words) for words in original]
+    for more in (b"", b"\x00"):
+        with pytest.raises(WireError, match="0xff"):
+            reader.feed(more)
+
+
 @given(st.binary(min_size=1, max_size=300))
 def test_bytes_that_are_no_utf8_come_back_unchanged(raw: bytes) -> None:
     sentence = SentenceReader().feed(encode_length(len(raw)) + raw + b"\x00")
