@@ -273,8 +273,7 @@ class Device:
         self.files.forget_volatile()
         self.log_rows.clear()
         self._log_id = 0
-        boot = self.boots
-        self.clock.call_later(BOOT_S, lambda: self._boot(clean, cold) if self.boots == boot else None)
+        self.later(BOOT_S, lambda: self._boot(clean, cold))
 
     def restart_soon(self) -> None:
         """Restart when the answer to the command that asked for it is out."""
@@ -306,8 +305,7 @@ class Device:
         self.menu_of(SchedulerTable, "/system/scheduler").boot()
 
     def _out_of_memory(self) -> None:
-        boot = self.boots
-        self.clock.call_later(0, lambda: self._reboot_for_memory() if self.boots == boot else None)
+        self.later(0, self._reboot_for_memory)
 
     def _reboot_for_memory(self) -> None:
         self.restart(clean=False)

@@ -17,7 +17,7 @@ from mtts.lab.reply import Trap, failure
 from mtts.lab.restarting import restart_pause_s
 from mtts.lab.storage import NoSpaceError
 from mtts.lab.surroundings import Surroundings, interfaces_of
-from mtts.lab.table import Item, Table
+from mtts.lab.table import Item
 from mtts.lab.values import duration_s, path_key, stamp
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Engine:
         before = container.phase
         _cancel_restart(container)
         container.phase = Phase.STOPPING
-        self._tell(container, f"signal {signal} ({SIGNALS.get(signal, 'Unknown')})")
+        self._tell(container, _signal(signal))
         process = container.process
         if not self._device.quirks.kill_in_good_order or signal == SIGKILL or process is None:
             self._stopped(container)
@@ -280,8 +280,7 @@ class Engine:
         if process.on_signal == "ignored":
             return limit_s
         number = int(values.get("stop-signal", "15").partition("-")[0] or 15)
-        signal = f"signal {number} ({SIGNALS.get(number, 'Unknown')})"
-        self._tell(container, f"{signal} not caught, kill immediately")
+        self._tell(container, f"{_signal(number)} not caught, kill immediately")
         return 0.0
 
     def _stopped(self, container: Container) -> None:
@@ -330,7 +329,7 @@ class Engine:
 
     def _forget(self, container: Container) -> None:
         self.containers.pop(container.item.id, None)
-        self._table("/container").delete(container.item)
+        self._device.table("/container").delete(container.item)
 
     def _imported(self, container: Container) -> None:
         before, container.replaces = container.replaces, None
@@ -346,9 +345,6 @@ class Engine:
         container.starts_when_ready = False
         if starts:
             self._begin(container)
-
-    def _table(self, path: str) -> Table:
-        return self._device.menu_of(Table, path)
 
     def environment_of(self, container: Container) -> dict[str, str]:
         """The variables of every list that a container refers to, in order."""
@@ -367,6 +363,10 @@ class Engine:
         message = f"{container.name}: {line}"[:MESSAGE_LIMIT]
         number = self._device.log("container,info,debug", message)
         container.log.append((number, stamp(self._device.wall), line))
+
+
+def _signal(number: int) -> str:
+    return f"signal {number} ({SIGNALS.get(number, 'Unknown')})"
 
 
 def _taken_by(container: Container) -> tuple[str, ...]:

@@ -165,12 +165,7 @@ class Table(Menu):
 
     def normal(self, name: str, value: str) -> str:
         """One value as a router stores it."""
-        hint = self.device.schema.hint(self.path, name)
-        if hint is not None:
-            return hints.stored(name, value, hint)
-        if name in self.spec.booleans:
-            return values.boolean(name, value)
-        return forms.stored(self.path, name, value)
+        return _stored(self, name, value, self.spec.booleans)
 
     # the commands
 
@@ -294,14 +289,6 @@ class Singleton(Menu):
     def before_set(self, changes: dict[str, str]) -> None:
         """Refuse or complete changed values."""
 
-    def _normal(self, name: str, value: str) -> str:
-        hint = self.device.schema.hint(self.path, name)
-        if hint is not None:
-            return hints.stored(name, value, hint)
-        if name in self._booleans:
-            return values.boolean(name, value)
-        return forms.stored(self.path, name, value)
-
     def _print(self, call: Call) -> Reply:
         return list_rows([self.view()], call.command)
 
@@ -309,10 +296,20 @@ class Singleton(Menu):
         return value_of(self.view(), call)
 
     def _set(self, call: Call) -> Reply:
-        changes = {name: self._normal(name, value) for name, value in call.command.args.items()}
+        changes = {name: _stored(self, name, value, self._booleans) for name, value in call.command.args.items()}
         self.before_set(changes)
         self.values.update(changes)
         return DONE
+
+
+def _stored(menu: Menu, name: str, value: str, booleans: frozenset[str]) -> str:
+    """A value in the form that the menu's router stores: the command tree's description comes before our own."""
+    hint = menu.device.schema.hint(menu.path, name)
+    if hint is not None:
+        return hints.stored(name, value, hint)
+    if name in booleans:
+        return values.boolean(name, value)
+    return forms.stored(menu.path, name, value)
 
 
 def _drop_empty_comment(item: Item) -> None:

@@ -88,5 +88,5 @@ def interface_names(device: Device) -> set[str]:
     """Every interface of a router: its ports, its bridges, its veths."""
     names = {"lo", *(f"ether{number}" for number in range(1, device.build.board.ethernet + 1))}
     for path in ("/interface/bridge", "/interface/veth"):
-        names.update(item.values["name"] for item in device.menu_of(Table, path).items.values())
+        names.update(item.values["name"] for item in device.table(path).items.values())
     return names

@@ -173,7 +173,7 @@ class ContainerTable(Table):
             raise invalid_value("layer-dir")
 
     def _check_interfaces(self, value: str) -> None:
-        veths = {item.values["name"] for item in self.device.menu_of(Table, "/interface/veth").items.values()}
+        veths = {item.values["name"] for item in self.device.table("/interface/veth").items.values()}
         names = [name for name in value.split(",") if name]
         if self.device.quirks.deleting_holds_veth:
             veths -= {veth for one in self.device.engine.leaving() for veth in interfaces_of(one)}
@@ -184,7 +184,7 @@ class ContainerTable(Table):
     def _check_lists(self, name: str, value: str) -> None:
         path = "/container/mounts" if name.startswith("mount") else "/container/envs"
         column = "list" if self.device.has("mount-lists" if name.startswith("mount") else "env-lists") else "name"
-        known = {item.values.get(column) for item in self.device.menu_of(Table, path).items.values()}
+        known = {item.values.get(column) for item in self.device.table(path).items.values()}
         if self.device.quirks.lists_must_exist and any(part not in known for part in value.split(",") if part):
             raise no_match(name)
 

@@ -154,7 +154,7 @@ class VethTable(InterfaceTable):
     def before_remove(self, item: Item) -> None:
         """A veth that a container refers to stays."""
         name = item.values["name"]
-        for row in self.device.menu_of(Table, "/container").items.values():
+        for row in self.device.table("/container").items.values():
             if name in row.values.get("interface", "").split(","):
                 raise failure(f"interface {name} in use by container")
 
@@ -185,7 +185,7 @@ class PortTable(Table):
     def normal(self, name: str, value: str) -> str:
         """The bridge must be one."""
         if name == "bridge":
-            bridges = self.device.menu_of(Table, "/interface/bridge").items.values()
+            bridges = self.device.table("/interface/bridge").items.values()
             if all(item.values["name"] != value for item in bridges):
                 raise no_match("bridge")
         return super().normal(name, value)
@@ -270,7 +270,7 @@ class MemberTable(Table):
     def normal(self, name: str, value: str) -> str:
         """The list must exist."""
         if name == "list":
-            lists = self.device.menu_of(Table, "/interface/list").items.values()
+            lists = self.device.table("/interface/list").items.values()
             if all(item.values["name"] != value for item in lists):
                 raise no_match("list")
         return super().normal(name, value)

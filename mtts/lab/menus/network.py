@@ -202,7 +202,7 @@ class RouteTable(Table):
         return any(ip_address(host) in ip_interface(row.values["address"]).network for row in self._addresses())
 
     def _addresses(self) -> list[Item]:
-        items = self.device.menu_of(Table, self.addresses).items.values()
+        items = self.device.table(self.addresses).items.values()
         return [
             item
             for item in items

@@ -16,7 +16,7 @@ from mtts.lab.menus.scripts import DEFAULT_POLICY, OwnedTable, ScriptTable, spli
 from mtts.lab.menus.system import DeviceMode, require
 from mtts.lab.reply import Category, Trap, invalid_value
 from mtts.lab.script.errors import ScriptSyntaxError
-from mtts.lab.table import Item, Table, TableSpec
+from mtts.lab.table import Item, TableSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,7 +183,7 @@ class SchedulerTable(OwnedTable):
 
     def _owner(self, item: Item) -> Caller:
         owner = item.values.get("owner", "")
-        users = self.device.menu_of(Table, "/user").items.values()
+        users = self.device.table("/user").items.values()
         if all(user.values["name"] != owner for user in users):
             raise Trap("not enough permissions (9)")
         return Caller(owner, frozenset(split_policies(item.values["policy"])))

@@ -38,7 +38,7 @@ class UserTable(Table):
     def normal(self, name: str, value: str) -> str:
         """The group must exist."""
         if name == "group":
-            groups = self.device.menu_of(Table, "/user/group").items.values()
+            groups = self.device.table("/user/group").items.values()
             if all(item.values["name"] != value for item in groups):
                 raise no_match("group")
         return super().normal(name, value)
@@ -72,7 +72,7 @@ def make_groups(device: Device) -> Table:
 
 def policies_of(device: Device, group: str) -> frozenset[str]:
     """What a group grants."""
-    for item in device.menu_of(Table, "/user/group").items.values():
+    for item in device.table("/user/group").items.values():
         if item.values["name"] == group:
             return frozenset(item.values.get("policy", "").split(",")) & frozenset(POLICIES)
     return frozenset()
