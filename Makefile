@@ -6,10 +6,10 @@ STAMP  := .venv/.complete
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types arch pytest slow format bench lock clean
+.PHONY: help demo test lint types arch pytest slow image image-test format bench lock clean
 
 help:  ## list these targets
-	@awk -F ':.*##  *' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## deploy to simulated routers and watch: needs no router and no network once set up
 	@$(BIN)/mtts lab demo
@@ -32,6 +32,15 @@ pytest: $(STAMP)  ## the tests alone
 
 slow: $(STAMP)  ## every kill point and every version, which pytest only samples: some ten minutes
 	$(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" tests/engine tests/faults
+
+# FLAVOUR is default, serve or plain; what is made stays in build/image, which is git's to ignore.
+FLAVOUR ?= default
+image:  ## the router image for amd64, arm64 and arm/v7, without Docker (see image/build); FLAVOUR=serve or plain
+	@image/build $(FLAVOUR)
+
+image-test: $(STAMP)  ## build the image and run it: needs root, and minutes
+	@image/build default
+	$(BIN)/pytest -n 0 -m image tests/image
 
 format: $(STAMP)  ## repair what ruff can repair
 	$(BIN)/ruff check --fix
