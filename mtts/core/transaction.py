@@ -165,9 +165,10 @@ def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> St
 def _returning(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
     if old.is_up and not (new.is_up or new.state is ContainerState.STOPPING):
         return Step.DISCARD
-    if progress.is_guard_late or new.tag is None or new.tag.armed is None:
+    tag = new.tag or Tag("")
+    is_told = tag.failed is not None or tag.is_aborted
+    if progress.is_guard_late or not (is_told or tag.armed is not None):
         return Step.RESTORE
-    is_told = new.tag.failed is not None or new.tag.is_aborted
     return Step.AWAIT_RETURN if is_told else Step.ABORT
 
 
@@ -178,9 +179,15 @@ def _committing(old: ContainerRow, new: ContainerRow, progress: Progress) -> Ste
         return Step.DISCARD if in_ram or progress.is_restaged or progress.failure is not None else Step.RESTAGE
     if in_ram:  # the old one stays bootable until what takes its place on the flash is under way
         return Step.END
-    if old.tag is not None and not old.tag.is_recorded and not boots(old):
-        return Step.RETIRE
-    return Step.HAND_OVER if progress.is_guard_late or progress.is_unguarded else Step.AWAIT_HANDOVER
+    is_handed_over = old.tag is not None and not old.tag.is_recorded and not boots(old)
+    is_on_its_own = progress.is_guard_late or progress.is_unguarded
+    if new.is_up:
+        return Step.RETIRE if is_handed_over else Step.HAND_OVER if is_on_its_own else Step.AWAIT_HANDOVER
+    if not (is_handed_over or is_on_its_own):
+        return Step.AWAIT_HANDOVER
+    if progress.failure is None:  # the power was cut, and neither of them boots
+        return Step.START
+    return Step.END if is_handed_over else Step.RESTORE
 
 
 def boots(row: ContainerRow) -> bool:
