@@ -7,13 +7,13 @@ Nothing happens by chance. What can be had by name from outside is listed in `fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mtts.lab.call import Caller
-from mtts.lab.command import Command
+from mtts.lab.command import Command, parse_command
 from mtts.lab.fault_options import (
     ANY,
     PAIRS,
@@ -214,16 +214,16 @@ class Faults:
         self, command: CommandPath, *, where: Pairs | None = None, values: Pairs | None = None, user: Words = "admin"
     ) -> None:
         """Have another administrator give a command now, to the rows with the values of `where`."""
-        menu, _, verb = command.rpartition("/")
+        plain = parse_command((command,))
         caller = Caller(user, frozenset(POLICIES))
         args = dict(values or {})
         if where:
-            refs = find_rows(self._device, menu, where, caller)
+            refs = find_rows(self._device, plain.menu, where, caller)
             if not refs:
                 wanted = ", ".join(f"{name}={value}" for name, value in where.items())
-                raise OptionError("where", f"where: no row of {menu} has {wanted}")
+                raise OptionError("where", f"where: no row of {plain.menu} has {wanted}")
             args[".id"] = ",".join(refs)
-        refusal = give_command(self._device, Command(menu, verb, args), caller)
+        refusal = give_command(self._device, replace(plain, args=args), caller)
         if refusal is not None:
             raise RefusedError(f"{command}: {refusal}")
 

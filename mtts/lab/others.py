@@ -19,10 +19,11 @@ class RefusedError(ValueError):
 
 def find_rows(device: Device, menu: str, where: Mapping[str, str], caller: Caller) -> list[str]:
     """The `.id` of every row with these values; RefusedError where the menu cannot be printed."""
+    listing = Command(menu, "print", {})
     try:
-        reply = device.perform(Call(Command(menu, "print", {}), caller))
+        reply = device.perform(Call(listing, caller))
     except Trap as trap:
-        raise RefusedError(f"{menu}/print: {trap.message}") from trap
+        raise RefusedError(f"{listing.path}: {trap.message}") from trap
     rows = reply.rows if isinstance(reply, Reply) else ()
     return [row[".id"] for row in rows if where.items() <= row.items()]
 

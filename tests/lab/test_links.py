@@ -134,7 +134,11 @@ async def test_another_administrator_changes_removes_and_is_refused(lab: Lab, lo
         give("/interface/bridge/remove", where={"name": "z"})
     with pytest.raises(RefusedError, match="a command that takes time"):
         give("/system/device-mode/update", values={"container": "yes"})
-    assert [(row["name"], row["comment"]) for row in router.rows("/interface/bridge")] == [("x", "theirs")]
+    with pytest.raises(RefusedError, match=r"^/print: no such command$"):
+        give("/execute", where={"name": "z"})
+    give("/execute", values={"script": "/interface/bridge/set x name=renamed"})
+    await lab.clock.advance(1)
+    assert [(row["name"], row["comment"]) for row in router.rows("/interface/bridge")] == [("renamed", "theirs")]
     assert {(entry.session, entry.user) for entry in router.writes()[2:]} == {(0, "admin")}
 
 
