@@ -106,28 +106,38 @@ extra_options() {
   [ -z "$wants" ] || say "TS_EXTRA_ARGS: --$wants lacks its value and has no effect"
 }
 
+# Standard input without the options that TS_EXTRA_ARGS names too: they win, and the tool takes no option twice.
+unless_extra() {
+  names=$(extra_options 2>/dev/null | sed 's/=.*//; s/[^a-z0-9-]//g' | tr '\n' '|')
+  grep -Ev "^(${names}--)(=|\$)"
+}
+
 # All that `tailscale set` knows, so that what is taken out of the environment goes back to its default.
 lasting_settings() {
   accept_dns=false
   is_true TS_ACCEPT_DNS && accept_dns=true
-  echo "--hostname=$hostname"
-  echo "--accept-dns=$accept_dns"
-  echo "--advertise-routes=${TS_ROUTES:-}"
-  echo "--accept-routes=false"
-  echo "--advertise-exit-node=false"
-  echo "--exit-node="
-  echo "--exit-node-allow-lan-access=false"
-  echo "--shields-up=false"
-  echo "--snat-subnet-routes=true"
-  echo "--stateful-filtering=false"
-  echo "--netfilter-mode=on"
+  unless_extra <<END
+--hostname=$hostname
+--accept-dns=$accept_dns
+--advertise-routes=${TS_ROUTES:-}
+--accept-routes=false
+--advertise-exit-node=false
+--exit-node=
+--exit-node-allow-lan-access=false
+--shields-up=false
+--snat-subnet-routes=true
+--stateful-filtering=false
+--netfilter-mode=on
+END
   extra_options 2>/dev/null | grep -Ev "^--($LOGIN_ONLY|$SECRET|$OURS)(=|\$)"
 }
 
 # What only a login can change.
 login_settings() {
-  [ -z "$server" ] || echo "--login-server=$server"
-  [ -z "${TS_TAGS:-}" ] || echo "--advertise-tags=$TS_TAGS"
+  {
+    [ -z "$server" ] || echo "--login-server=$server"
+    [ -z "${TS_TAGS:-}" ] || echo "--advertise-tags=$TS_TAGS"
+  } | unless_extra
   extra_options 2>/dev/null | grep -E "^--($LOGIN_ONLY)(=|\$)"
 }
 
@@ -162,6 +172,14 @@ cli() { tailscale "--socket=$socket" "$@"; }
 cli_with_options() {
   while IFS= read -r option; do set -- "$@" "$option"; done
   cli "$@" 2>&1 </dev/null
+}
+
+# The line of what the tool said that tells why; how it is used is none.
+reason() {
+  case $1 in
+    *USAGE*) echo "$1" | sed -n '/./{p;q;}' ;;
+    *) echo "$1" | tail -n 1 ;;
+  esac
 }
 
 has_key() { [ -n "$key" ] && { [ "$key" = "${key#file:}" ] || [ -s "${key#file:}" ]; }; }
@@ -209,7 +227,7 @@ log_in() {
     *"timeout waiting"*)
       say "no login within $LOGIN_S s: is ${server:-the control server of Tailscale} reachable from here," \
         "and does it accept this node?" ;;
-    *) say "the login failed: $(echo "$said" | tail -n 1)" ;;
+    *) say "the login failed: $(reason "$said")" ;;
   esac
   return "$status"
 }
@@ -220,7 +238,7 @@ apply_serve() {
   # shellcheck disable=SC2016  # the placeholder as it stands in the file
   said=$(sed "s/\${TS_CERT_DOMAIN}/$domain/g" "$TS_SERVE_CONFIG" | cli serve set-raw 2>&1) && return
   say "TS_SERVE_CONFIG cannot be applied; is this the flavour of the image that has serve?" \
-    "$(echo "$said" | tail -n 1)"
+    "$(reason "$said")"
 }
 
 # Brings a node that has an identity to its settings, without a login.
@@ -234,7 +252,7 @@ settle() {
   wanted=$(stamp_of "$logins")
   [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ] && return
   if ! said=$(lasting_settings | cli_with_options set); then
-    say "the settings cannot be applied: $(echo "$said" | tail -n 1)"
+    say "the settings cannot be applied: $(reason "$said")"
     return 1
   fi
   apply_serve

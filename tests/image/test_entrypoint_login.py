@@ -118,7 +118,16 @@ def test_server_and_tags_are_named_at_the_login(stage: Stage, environ: dict[str,
 def test_further_options_come_last_and_so_win(stage: Stage) -> None:
     stage.give_key()
     run = stage.start(TS_ACCEPT_DNS="false", TS_EXTRA_ARGS="--accept-routes -accept-dns=true --exit-node 100.64.0.9")
-    assert run.calls == [up(stage, f"{DEFAULTS} --accept-routes --accept-dns=true --exit-node=100.64.0.9")]
+    named = ("--accept-routes=", "--accept-dns=", "--exit-node=")
+    rest = " ".join(word for word in DEFAULTS.split() if not word.startswith(named))
+    assert run.calls == [up(stage, f"{rest} --accept-routes --accept-dns=true --exit-node=100.64.0.9")]
+    assert "logged in" in run.log
+
+
+def test_an_option_given_twice_is_told_and_not_how_the_tool_is_used(stage: Stage) -> None:
+    stage.give_key()
+    run = stage.start(TS_EXTRA_ARGS="--ssh --ssh")
+    assert "the login failed: invalid flag --ssh: flag provided multiple times\n" in run.log
 
 
 def test_a_key_among_the_further_options_is_refused_without_showing_it(stage: Stage) -> None:

@@ -157,3 +157,4 @@ def test_patterns_in_options_are_not_files(stage: Stage) -> None:
     stage.give_key()
     run = stage.start(TS_EXTRA_ARGS="--exit-node=auto:*")
     assert run.calls[0].endswith(" --exit-node=auto:*")
+    assert "logged in" in run.log

@@ -37,7 +37,7 @@ def test_every_external_program_of_the_scripts_is_an_applet() -> None:
     switches = set(re.findall(r"^CONFIG_(\w+)=", (IMAGE / "busybox.config").read_text(), re.MULTILINE))
     text = "\n".join((IMAGE / name).read_text() for name in ("entrypoint.sh", "healthcheck.sh"))
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    applets = {"cat", "grep", "ip", "mkdir", "mknod", "mv", "rm", "sed", "sha256sum", "sleep", "sysctl", "tail"}
+    applets = {"cat", "grep", "ip", "mkdir", "mknod", "mv", "rm", "sed", "sha256sum", "sleep", "sysctl", "tail", "tr"}
     used = {word for word in applets if re.search(rf"(^|[\s(|&]){word} ", code, re.MULTILINE)}
     assert used == applets
     assert {word.upper() if word != "sysctl" else "BB_SYSCTL" for word in used} <= switches
