@@ -193,10 +193,6 @@ class LabRouter:
         """Every directory."""
         return {path for path, entry in self.device.files.entries.items() if entry.kind == "directory"}
 
-    def reboot(self) -> None:
-        """Restart in good order."""
-        self.device.restart()
-
     def upgrade(self, version: str) -> None:
         """Restart into a newer RouterOS, with what is configured under its new words."""
         self.device.restart()

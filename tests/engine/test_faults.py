@@ -154,7 +154,7 @@ async def test_a_node_whose_login_expired_is_no_no_op_but_logged_in_again(deploy
     await here.deploy()
     (node,) = here.online
     node.expired = True
-    here.router.reboot()
+    here.router.faults.reboot()
     await here.wait(40)
     here.new_key()
 
@@ -301,7 +301,7 @@ async def test_a_container_that_is_stuck_stopping_is_told_with_the_reboot_that_c
     assert "reboot" in result.problem.hint
 
     here.router.faults.stuck_stopping = False
-    here.router.reboot()
+    here.router.faults.reboot()
     await here.wait(40)
     assert (await here.deploy()).outcome in {Outcome.DEPLOYED, Outcome.NO_OP}
     assert "--advertise-exit-node" in here.world.environment["TS_EXTRA_ARGS"]
@@ -309,7 +309,9 @@ async def test_a_container_that_is_stuck_stopping_is_told_with_the_reboot_that_c
 
 async def test_a_reboot_in_the_middle_is_unknown_and_mended(deployment: MakeDeployment) -> None:
     here = await deployment()
-    here.router.faults.on_write(lambda _n, entry: here.router.reboot() if entry.path == "/container/start" else None)
+    here.router.faults.on_write(
+        lambda _n, entry: here.router.faults.reboot() if entry.path == "/container/start" else None
+    )
 
     result = await here.deploy()
 

@@ -255,7 +255,7 @@ async def test_a_node_that_waits_for_a_login_is_told_and_costs_no_flash_every_ni
     here = await deployment(version=version)
     await here.deploy()
     here.online[0].expired = True
-    here.router.reboot()
+    here.router.faults.reboot()
     await here.wait(60)
     here.publish("1.2.4")
 

@@ -259,7 +259,7 @@ async def test_a_container_on_tmpfs_has_nothing_to_run_after_a_reboot(ground: Ma
     await on.talker.say("/disk/add", "=type=tmpfs", "=slot=ram1", "=tmpfs-max-size=64M")
     await on.add("ram1/a", "=start-on-boot=yes")
     await on.lab.clock.advance(5)
-    on.router.reboot()
+    on.router.faults.reboot()
     await on.lab.clock.advance(60)
     assert on.router.rows("/container")[0]["stopped"] == "true"
     assert said(on, "execvpe")
@@ -278,7 +278,7 @@ async def test_two_versions_may_lose_containers_over_a_reboot(
 ) -> None:
     on = await ground(version=version, quirks=quirks)
     await up(on)
-    on.router.reboot()
+    on.router.faults.reboot()
     await on.lab.clock.advance(60)
     assert (on.router.rows("/container") == []) is lost
 
@@ -296,6 +296,6 @@ async def test_a_power_cut_costs_the_time_until_it_has_been_asked_for(
     assert (device.wall.year == 1970) is (year == 1970)
     await clock.advance(20)
     assert device.wall == clock.wall
-    on.router.reboot()
+    on.router.faults.reboot()
     await clock.advance(35)
     assert device.wall == clock.wall

@@ -123,7 +123,7 @@ async def test_tmpfs_keeps_its_configuration_and_forgets_its_contents(lab: Lab, 
     await (await login(router)).say("/disk/add", "=type=tmpfs", "=slot=ram1", "=tmpfs-max-size=1M")
     router.write_file("ram1/x", b"volatile")
     router.write_file("kept", b"persistent")
-    router.reboot()
+    router.faults.reboot()
     await lab.clock.advance(60)
     assert router.files() == {"kept": b"persistent"}
     disk = (await (await login(router)).say("/disk/print")).rows[0]
@@ -137,7 +137,7 @@ async def test_on_a_board_of_the_flash_kind_everything_outside_flash_is_lost(lab
     assert heard.rows == [{"name": "flash", "type": "disk"}]
     router.write_file("outside", b"x" * 100_000)
     router.write_file("flash/inside", b"x")
-    router.reboot()
+    router.faults.reboot()
     await lab.clock.advance(60)
     assert set(router.files()) == {"flash/inside"}
 
@@ -151,7 +151,7 @@ async def test_a_container_outside_flash_does_not_survive_a_reboot(ground: MakeG
     await on.do("start")
     await on.lab.clock.advance(5)
     assert await on.state() == "running"
-    on.router.reboot()
+    on.router.faults.reboot()
     await on.lab.clock.advance(60)
     rows = on.router.rows("/container")
     assert rows[0]["stopped"] == "true"
@@ -182,7 +182,7 @@ async def test_a_usb_disk_is_a_place_of_its_own(lab: Lab, login: Login) -> None:
     talker = await login(router)
     assert (await talker.say("/system/resource/print")).rows[0]["write-sect-since-reboot"] == "0"
     assert (await talker.say("/disk/print")).rows[0]["free"] == str(63 * MIB)
-    router.reboot()
+    router.faults.reboot()
     await lab.clock.advance(60)
     assert "usb1/x" in router.files()
 

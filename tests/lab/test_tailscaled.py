@@ -84,7 +84,7 @@ async def test_the_identity_comes_back_after_a_reboot(ground: MakeGround) -> Non
     await on.lab.clock.advance(5)
     await on.do("start")
     await on.lab.clock.advance(10)
-    on.router.reboot()
+    on.router.faults.reboot()
     assert sum(on.lab.tailnet.online.values()) == 0
     await on.lab.clock.advance(60)
     assert on.lab.tailnet.online == {"n0001LabCNTRL": 1}
