@@ -153,9 +153,19 @@ async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader
             if len(body) > REQUEST_LIMIT_BYTES:
                 raise h11.RemoteProtocolError("request too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         elif isinstance(event, h11.EndOfMessage) and head is not None:
-            return Request(head.method.decode(), head.target.decode(), _decoded(head), bytes(body))
+            return Request(head.method.decode(), _target(head), _decoded(head), bytes(body))
         else:  # the peer closed, or wants something else than HTTP
             return None
+
+
+def _target(head: h11.Request) -> str:
+    """What was asked for; h11's error where it is no address at all, as `//[` is none."""
+    target = head.target.decode()
+    try:
+        urlsplit(target)
+    except ValueError as error:
+        raise h11.RemoteProtocolError(f"bad target: {error}") from error
+    return target
 
 
 async def _write_response(

@@ -18,13 +18,15 @@ class RefusedError(ValueError):
 
 
 def find_rows(device: Device, menu: str, where: Mapping[str, str], caller: Caller) -> list[str]:
-    """The `.id` of every row with these values; RefusedError where the menu cannot be printed."""
+    """The `.id` of every row with these values; RefusedError where the menu cannot be printed or has no such rows."""
     listing = Command(menu, "print", {})
     try:
         reply = device.perform(Call(listing, caller))
     except Trap as trap:
         raise RefusedError(f"{listing.path}: {trap.message}") from trap
     rows = reply.rows if isinstance(reply, Reply) else ()
+    if any(".id" not in row for row in rows):
+        raise RefusedError(f"{listing.path}: one row without an .id, so there is nothing to choose")
     return [row[".id"] for row in rows if where.items() <= row.items()]
 
 

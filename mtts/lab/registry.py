@@ -214,7 +214,7 @@ class LabRegistry:
             return NO_SUCH_PAGE
         try:
             return json_response(HTTPStatus.OK, self.orders[request.path](json.loads(request.body)))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             return json_response(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
 

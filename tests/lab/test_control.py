@@ -2,6 +2,7 @@
 
 import stat
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mtts.lab.control import (
     write_control_file,
 )
 from mtts.lab.fleet import Lab
+from mtts.lab.http import HttpClient
 from mtts.lab.images import build_image
 from mtts.lab.pull import PullError, pull
 from mtts.lab.registry import LabRegistry
@@ -119,6 +121,14 @@ async def test_without_the_secret_nothing_happens_and_it_is_not_repeated(registr
         await give(Control(registry.address, secret), Order("registry", "status"))
     assert registry.control.secret not in str(refusal.value)
     assert registry.faults.active == []
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"target": [], "kind": {}}', b"[" * 100_000])
+async def test_an_order_that_is_none_is_a_bad_request(lab: Lab, body: bytes) -> None:
+    headers = (("Authorization", f"Bearer {lab.registry.control.secret}"),)
+    async with HttpClient(user_agent="test") as client:
+        answer = await client.request("POST", f"http://{lab.registry.address}/lab/inflict", headers=headers, body=body)
+    assert answer.status == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize(

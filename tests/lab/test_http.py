@@ -110,6 +110,7 @@ async def test_the_answer_to_head_has_a_length_and_no_body(echoing: str) -> None
     [
         (b"SSH-2.0-client\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET //[ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + HEADERS_LIMIT_BYTES * b"x", 431),
         (
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (REQUEST_LIMIT_BYTES + 1)
@@ -117,7 +118,7 @@ async def test_the_answer_to_head_has_a_length_and_no_body(echoing: str) -> None
             413,
         ),
     ],
-    ids=["not http", "no host", "endless headers", "body too large"],
+    ids=["not http", "no host", "no address", "endless headers", "body too large"],
 )
 async def test_a_bad_request_is_refused_and_the_connection_closed(echoing: str, sent: bytes, status: int) -> None:
     assert (await raw(echoing, sent)).startswith(b"HTTP/1.1 %d " % status)

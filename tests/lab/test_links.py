@@ -136,6 +136,8 @@ async def test_another_administrator_changes_removes_and_is_refused(lab: Lab, lo
         give("/system/device-mode/update", values={"container": "yes"})
     with pytest.raises(RefusedError, match=r"^/print: no such command$"):
         give("/execute", where={"name": "z"})
+    with pytest.raises(RefusedError, match=r"^/ip/dns/print: one row without an \.id"):
+        give("/ip/dns/set", where={"servers": ""}, values={"servers": "192.0.2.1"})
     give("/execute", values={"script": "/interface/bridge/set x name=renamed"})
     await lab.clock.advance(1)
     assert [(row["name"], row["comment"]) for row in router.rows("/interface/bridge")] == [("renamed", "theirs")]
