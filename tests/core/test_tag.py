@@ -1,5 +1,7 @@
 """The comment that says whose an object is, and what was verified: written, read back, and read from anybody."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from tests.core.examples import a_release, digest
 
 NODES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 DIGESTS = st.none() | st.sampled_from("0123456789abcdef").map(digest)
+WORDS = st.none() | st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
 VERSIONS = st.none() | st.from_regex(r"[A-Za-z0-9._+-]{1,12}", fullmatch=True)
 TAGS = st.builds(
     Tag,
@@ -19,12 +22,36 @@ TAGS = st.builds(
     index=DIGESTS,
     extras=st.frozensets(st.sampled_from(["lists", "nat", "dns"])),
     adopted=st.booleans(),
+    in_ram=st.booleans(),
+    next_in=WORDS,
+    tx=WORDS,
+    armed=st.none() | st.integers(0, 1000),
+    failed=WORDS,
+    is_aborted=st.booleans(),
 )
 
 
 @given(TAGS)
 def test_a_tag_is_read_as_it_was_written(tag: Tag) -> None:
     assert Tag.parse(str(tag)) == tag
+
+
+@given(TAGS)
+def test_what_is_staged_is_recorded_by_nobody(tag: Tag) -> None:
+    assert not (tag.is_recorded and tag.next_in)
+    assert not tag.staging(a_release(), "t1").is_recorded
+    assert tag.recording(a_release(), tx="t1").is_recorded
+
+
+@given(TAGS)
+def test_marks_of_a_swap_are_words_behind_what_was_staged(tag: Tag) -> None:
+    """A guard appends them to the very text that was staged, and looks for what confirms by its text."""
+    staged = replace(tag, tx=None, armed=None, failed=None, is_aborted=False)
+    assert str(replace(staged, armed=3)) == f"{staged} armed=3"
+    assert str(replace(staged, failed="unhealthy")) == f"{staged} failed=unhealthy"
+    assert Tag.parse(f"{staged} armed=3 abort") == replace(staged, armed=3, is_aborted=True)
+    assert " tx=t1" in str(replace(staged, next_in=None, tx="t1"))
+    assert " tx=" not in str(staged)
 
 
 @given(st.text())
@@ -77,6 +104,12 @@ def test_what_others_write_is_no_tag(comment: str | None) -> None:
         (f"mtts:a platform={digest('a')} platform={digest('b')}", Tag("a", platform=digest("b"))),
         ("mtts:a with=dns,,nat", Tag("a", extras=frozenset({"dns", "nat"}))),
         ("mtts:a note from the operator", Tag("a")),
+        ("mtts:a next=t1 v=2 armed=1", Tag("a", "2", next_in="t1", armed=1)),
+        ("mtts:a next=t1 armed=2 abort", Tag("a", next_in="t1", armed=2, is_aborted=True)),
+        ("mtts:a next=t1 failed=unhealthy", Tag("a", next_in="t1", failed="unhealthy")),
+        ("mtts:a v=2 ram tx=t1", Tag("a", "2", in_ram=True, tx="t1")),
+        ("mtts:a next= tx= armed= failed=", Tag("a")),
+        ("mtts:a armed=soon", Tag("a")),
     ],
 )
 def test_what_a_tag_does_not_say_is_unknown(comment: str, tag: Tag) -> None:
@@ -86,6 +119,13 @@ def test_what_a_tag_does_not_say_is_unknown(comment: str, tag: Tag) -> None:
 def test_a_version_that_would_break_the_comment_is_written_harmlessly() -> None:
     tag = Tag.parse(str(Tag("a", version="1.0 platform=x")))
     assert tag == Tag("a", version="1.0_platform_x")
+
+
+def test_a_record_forgets_the_swap_before_and_names_its_own() -> None:
+    staged = Tag("a", version="old", tx="t0", in_ram=True, adopted=True).staging(a_release(), "t1")
+    assert str(staged) == f"mtts:a next=t1 v=1.90.1 platform={digest('2')} index={digest('1')} adopted"
+    recorded = replace(staged, next_in=None, tx="t1")
+    assert str(recorded) == f"mtts:a v=1.90.1 platform={digest('2')} index={digest('1')} adopted tx=t1"
 
 
 def test_a_record_names_the_release_and_keeps_the_rest() -> None:
