@@ -37,7 +37,9 @@ class TableSpec:
     unique: tuple[str, ...] = ()
     unique_text: str = "already have such item"
     interface_properties: tuple[str, ...] = ()
-    """Properties that name an interface, which must exist and whose later renaming is followed."""
+    """Properties that name an interface, which must exist."""
+    interface_matchers: tuple[str, ...] = ()
+    """The same in rules, where `!` in front stands for every other interface."""
     hidden: frozenset[str] = frozenset()
     """Write-only properties."""
 
@@ -260,8 +262,10 @@ class Table(Menu):
         self.items = {one.id: one for one in [*rest[:position], item, *rest[position:]]}
 
     def _check(self, new: Mapping[str, str], current: Item | None) -> None:
-        for name in self.spec.interface_properties:
-            if name in new and not self.device.has_interface(new[name].removeprefix("!")):
+        interfaces = {name: new[name] for name in self.spec.interface_properties if name in new}
+        interfaces |= {name: new[name].removeprefix("!") for name in self.spec.interface_matchers if name in new}
+        for name, interface in interfaces.items():
+            if not self.device.has_interface(interface):
                 raise no_match(name)
         if not any(name in new for name in self.spec.unique):
             return

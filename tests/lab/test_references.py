@@ -33,6 +33,10 @@ NAMES = {"/interface/veth": "veth9", "/interface/bridge": "bridge9", "/interface
             ("/ip/address/add", "=address=10.0.0.1/24", "=interface=none"),
             "input does not match any value of interface",
         ),
+        (
+            ("/ip/address/add", "=address=10.0.0.1/24", "=interface=!veth1"),
+            "input does not match any value of interface",
+        ),
         (("/ip/address/add", "=address=10.0.0.300/24", "=interface=veth1"), "invalid value for argument address"),
         (("/ip/route/add", "=dst-address=10.0.0.1/24", "=gateway=10.0.0.1"), "invalid value for argument dst-address"),
         (

@@ -43,14 +43,14 @@ FILTER = TableSpec(
     defaults=FIREWALL_DEFAULTS,
     required=("chain",),
     booleans=frozenset({"disabled", "log"}),
-    interface_properties=("in-interface", "out-interface"),
+    interface_matchers=("in-interface", "out-interface"),
 )
 NAT = TableSpec(
     "/ip/firewall/nat",
     defaults=FIREWALL_DEFAULTS,
     required=("chain",),
     booleans=frozenset({"disabled", "log"}),
-    interface_properties=("in-interface", "out-interface"),
+    interface_matchers=("in-interface", "out-interface"),
 )
 
 
