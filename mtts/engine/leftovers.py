@@ -1,5 +1,6 @@
 """Finishes or undoes what an interrupted update left on a router, before anything new begins."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from mtts.core.dialect import Dialect
@@ -34,6 +35,10 @@ class Settled:
         """Whether nothing more may be done to the node now."""
         return self.result is not None and self.result.outcome in (Outcome.BROKEN, Outcome.UNKNOWN, Outcome.PENDING)
 
+    def going_on(self, work: NodeWork) -> AbstractAsyncContextManager[NodeWork]:
+        """The work that comes after it: a swap may have cost the session that it began with."""
+        return nullcontext(work) if self.result is None else work.anew()
+
     def told(self, result: NodeResult) -> NodeResult:
         """What came after it, with how the open swap ended."""
         said = self.warnings
@@ -65,7 +70,8 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     said = await quarantine.learn(swapped.result, swapped.hold, transaction.staged.platform)
     if swapped.result.outcome in (Outcome.UNKNOWN, Outcome.PENDING):
         return Settled(slots, swapped.result, said)
-    return Settled(await standing(work), swapped.result, said)
+    async with work.anew() as again:
+        return Settled(await standing(again), swapped.result, said)
 
 
 async def without_strays(work: NodeWork, slots: Slots) -> Settled:

@@ -10,7 +10,7 @@ from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
 from mtts.core.update import recorded
 from mtts.engine.gather import gather
-from mtts.engine.leftovers import settle_swaps
+from mtts.engine.leftovers import Settled, settle_swaps
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
@@ -30,11 +30,17 @@ async def rollback_router(
 
 
 async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
-    router, node = work.router.name, work.node.name
     async with work.within_deadline():
         settled = await settle_swaps(work, await standing(work), quarantine)
-        if settled.is_final and settled.result is not None:
-            return settled.result
+    if settled.is_final and settled.result is not None:
+        return settled.result
+    async with settled.going_on(work) as again:
+        return await _roll_back_from(again, settled, quarantine, to=to)
+
+
+async def _roll_back_from(work: NodeWork, settled: Settled, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
+    router, node = work.router.name, work.node.name
+    async with work.within_deadline():
         slots, said = settled.slots, settled.warnings
         verified = recorded(slots.live, router=router, node=node)
         if isinstance(verified, Problem):

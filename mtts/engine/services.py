@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from mtts.core.errors import DeadlineError
 from mtts.core.events import Emit, Event, Kind
@@ -68,6 +69,12 @@ class NodeWork:
     outage: Outage = field(default_factory=Outage)
     deadline_s: float | None = None
     """When the work on the router is to be done, by the event loop's clock."""
+
+    @asynccontextmanager
+    async def anew(self) -> AsyncIterator[Self]:
+        """The same work over a session of its own: the one so far may be gone with the node that carried it."""
+        async with self.services.routers.session(self.router) as session:
+            yield replace(self, session=session)
 
     @asynccontextmanager
     async def within_deadline(self) -> AsyncIterator[None]:

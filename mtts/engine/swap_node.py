@@ -13,6 +13,7 @@ from mtts.core.outcome import NodeResult, Outcome, joined
 from mtts.core.plan_update import COPIED, Refused, SwapOrder, needs_login, plan_swap, state_not_mounted, state_source
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
+from mtts.core.strategy import Strategy
 from mtts.core.values import parse_size
 from mtts.engine.gather import gather, gather_containers, gather_preconditions, gather_resource, read_file
 from mtts.engine.planning import observer_for
@@ -45,17 +46,23 @@ async def swap_node(
         quarantine=quarantine,
         allow_in_place=allow_in_place,
     )
-    if first.outcome is not Outcome.UPDATED:
+    if first.outcome is not Outcome.UPDATED or first.strategy != Strategy.RAM_BRIDGE:
         return first
+    async with work.anew() as again:
+        second = await _to_flash(again, release, quarantine)
+    return first if second is None else joined(first, second)
+
+
+async def _to_flash(work: NodeWork, release: Release, quarantine: Quarantine) -> NodeResult | None:
+    """The swap of a container that serves from memory; None where the one that serves does not."""
     slots = await standing(work)
     if slots.live is None or slots.live.tag is None or not slots.live.tag.in_ram:
-        return first
+        return None
     work.tell(Kind.STEP, "it serves from memory; now the flash")
     facts = await gather(work.session, work.router, (work.node,))
-    second = await _swap_once(
+    return await _swap_once(
         work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=quarantine, allow_in_place=False
     )
-    return joined(first, second)
 
 
 async def _swap_once(

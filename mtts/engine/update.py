@@ -18,7 +18,7 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollout import Rollout
-from mtts.core.slots import starting
+from mtts.core.slots import Slots, starting
 from mtts.core.tag import Tag
 from mtts.core.update import (
     Ask,
@@ -38,7 +38,7 @@ from mtts.core.window import is_open
 from mtts.engine.apply import Applier
 from mtts.engine.fleet import Fleet
 from mtts.engine.gather import gather, gather_resource
-from mtts.engine.leftovers import settle_swaps, without_strays
+from mtts.engine.leftovers import Settled, settle_swaps, without_strays
 from mtts.engine.nodes import on_each_node
 from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
@@ -90,12 +90,16 @@ class Update:
         settled = await settle_swaps(work, found, self.quarantine)
         if settled.is_final and settled.result is not None:
             return settled.result, None
+        async with settled.going_on(work) as again:
+            return await self._judge(again, settled), None
+
+    async def _judge(self, work: NodeWork, settled: Settled) -> NodeResult:
         live = settled.slots.live
         decision = await self._decide(work, live)
         result = await self._follow(work, live, decision)
         if settled.slots.leftovers and not result.changes_pending:  # what was staged is not wanted any more
             settled = await without_strays(work, settled.slots)
-        return settled.told(result), None
+        return settled.told(result)
 
     async def _decide(
         self, work: NodeWork, live: ContainerRow | None, facts: Facts | None = None, *, start_failed: bool = False
@@ -202,20 +206,22 @@ class Update:
     async def _swap_one(self, work: NodeWork, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():
             settled = await settle_swaps(work, await standing(work), self.quarantine)
-            if settled.is_final and settled.result is not None:
-                return settled.result
-            slots = settled.slots
+        if settled.is_final and settled.result is not None:
+            return settled.result
+        async with settled.going_on(work) as again:
+            return settled.told(await self._swap_to_latest(again, settled.slots, start_failed=start_failed))
+
+    async def _swap_to_latest(self, work: NodeWork, slots: Slots, *, start_failed: bool) -> NodeResult:
+        async with work.within_deadline():
             facts = await gather(work.session, work.router, (work.node,))
             decision = await self._decide(work, slots.live, facts, start_failed=start_failed)
         if slots.live is None or not isinstance(decision, Swap):
-            result = await self._follow(work, slots.live, decision)
-        else:
-            release = decision.release
-            work.tell(Kind.STEP, f"{decision.why}: {release.version or release.manifest_digest.short}")
-            result = await swap_node(
-                work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=self.quarantine
-            )
-        return settled.told(result)
+            return await self._follow(work, slots.live, decision)
+        release = decision.release
+        work.tell(Kind.STEP, f"{decision.why}: {release.version or release.manifest_digest.short}")
+        return await swap_node(
+            work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=self.quarantine
+        )
 
 
 def _tag(live: ContainerRow | None) -> Tag | None:
