@@ -24,7 +24,7 @@ def up(
     arch: Annotated[
         Literal["arm", "arm64", "x86_64"], typer.Option("--arch", help="What they are built of.")
     ] = "arm64",
-    speed: Annotated[float, typer.Option("--speed", min=0.1, help="Simulated seconds per second.")] = 20.0,
+    speed: Annotated[float, typer.Option("--speed", min=0.1, max=100_000, help="Simulated seconds per second.")] = 20.0,
     tailnet_path: Annotated[
         bool, typer.Option("--tailnet-path", help="Once a node is online, its router is reached through it alone.")
     ] = False,

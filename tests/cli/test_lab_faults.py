@@ -147,3 +147,11 @@ def test_a_scenario_that_is_not_there_is_no_inventory(tmp_path: Path, mtts: Run)
     file = tmp_path / "none.yaml"
     ran = mtts("lab", "up", "--scenario", str(file), "--lab-dir", str(tmp_path / "lab"))
     assert (ran.code, ran.err) == (2, f"mtts: {file}: cannot be read: No such file or directory [scenario-invalid]\n")
+
+
+@pytest.mark.parametrize("speed", ["0", "nan", "inf", "1e308"])
+def test_a_speed_that_no_clock_keeps_is_refused(tmp_path: Path, mtts: Run, speed: str) -> None:
+    ran = mtts("lab", "up", "--speed", speed, "--lab-dir", str(tmp_path / "lab"))
+    assert ran.code == 2
+    assert "'--speed'" in ran.err
+    assert not (tmp_path / "lab").exists()
