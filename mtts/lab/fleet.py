@@ -100,7 +100,7 @@ class Lab:
         `certificate=False` leaves TLS with anonymous ciphers only, as routers come out of the box.
         """
         preset = find_board(board or BOARD_BY_ARCHITECTURE[arch])
-        changed = {
+        changed: dict[str, Any] = {
             "cpu": cpu,
             "architecture": None if board else arch,
             "flash_total_bytes": flash_total,
@@ -111,7 +111,7 @@ class Lab:
         build = Build(
             name=name,
             version=version,
-            board=replace(preset, **{key: value for key, value in changed.items() if value is not None}),  # type: ignore[arg-type]
+            board=replace(preset, **{key: value for key, value in changed.items() if value is not None}),
             users=dict(users),
             container_package=container_package,
             device_mode_container=device_mode_container,

@@ -1,6 +1,7 @@
 """What happens to a container between its start and its end: signals, health checks, memory, mounts, the clock."""
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -142,8 +143,10 @@ async def test_another_remote_image_is_pulled_unless_changes_are_ignored(
 
 
 @pytest.mark.parametrize(("dead", "flag"), [("stopped", "stopped"), ("failed", "download/extract failed")])
-async def test_a_repull_that_dies_leaves_no_image_and_starts_nothing(dead: str, flag: str, ground: MakeGround) -> None:
-    on = await ground(quirks=Quirks(dead_repull=dead))  # type: ignore[arg-type]
+async def test_a_repull_that_dies_leaves_no_image_and_starts_nothing(
+    dead: Literal["stopped", "failed"], flag: str, ground: MakeGround
+) -> None:
+    on = await ground(quirks=Quirks(dead_repull=dead))
     await up(on)
     on.router.faults.fail_pull("connection reset")
     await on.talker.say("/container/repull", "=number=*1")
@@ -285,9 +288,9 @@ async def test_two_versions_may_lose_containers_over_a_reboot(
 
 @pytest.mark.parametrize(("answer", "year"), [("last-known", 0), ("1970", 1970), ("kept", 0)])
 async def test_a_power_cut_costs_the_time_until_it_has_been_asked_for(
-    answer: str, year: int, ground: MakeGround
+    answer: Literal["last-known", "1970", "kept"], year: int, ground: MakeGround
 ) -> None:
-    on = await ground(quirks=Quirks(clock_after_power_cut=answer))  # type: ignore[arg-type]
+    on = await ground(quirks=Quirks(clock_after_power_cut=answer))
     device, clock = on.router.device, on.lab.clock
     on.router.faults.power_cut()
     await clock.advance(35)
