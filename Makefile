@@ -6,7 +6,7 @@ STAMP  := .venv/.complete
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types arch pytest slow image image-test format bench lock clean
+.PHONY: help demo test lint types arch pytest slow matrix image image-test format bench lock clean
 
 help:  ## list these targets
 	@awk -F ':.*##  *' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ image:  ## the router image for amd64, arm64 and arm/v7, without Docker (see ima
 image-test: $(STAMP)  ## build the image and run it: needs root, and minutes
 	@image/build default
 	$(BIN)/pytest -n 0 -m image tests/image
+
+matrix: $(STAMP)  ## an update interrupted at each of its writes, and anything in any order: passed/total, an hour
+	$(BIN)/pytest -n 2 --dist worksteal -m "slow or not slow" tests/matrix
 
 format: $(STAMP)  ## repair what ruff can repair
 	$(BIN)/ruff check --fix

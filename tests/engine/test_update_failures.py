@@ -13,6 +13,7 @@ from mtts.core.image import Digest
 from mtts.core.inventory import Timing
 from mtts.core.outcome import NodeResult, Outcome, exit_code
 from mtts.lab.boards import MIB
+from mtts.lab.faults import OTHERS_FILE
 from mtts.lab.fleet import LINK_BYTES_PER_S
 from mtts.lab.journal import JournalEntry
 from mtts.lab.registry_faults import RegistryFault
@@ -64,7 +65,7 @@ def _registry_spoils(fault: RegistryFault) -> Callable[[Watch], None]:
 
 def _fill_flash(here: Deployment) -> None:
     free = here.router.device.storage.flash.free_bytes
-    here.router.write_file("big", bytes(free - 200_000))
+    here.router.write_file(OTHERS_FILE, bytes(free - 200_000))
 
 
 def _set_link(here: Deployment, bytes_per_s: float) -> None:
@@ -136,8 +137,8 @@ async def test_the_old_release_runs_on_and_nothing_of_the_attempt_remains(
     _assert_told(result, story)
     watch.assert_kept()
     assert here.online == [node]
-    extra = len(here.router.files().get("big", b""))
-    here.router.device.files.remove("big")
+    extra = len(here.router.files().get(OTHERS_FILE, b""))
+    here.router.device.files.remove(OTHERS_FILE)
     await here.wait(60)
     assert here.snapshot() == before
     assert abs(flash_used(here) - used_bytes) <= KEPT_BYTES

@@ -1,19 +1,33 @@
-"""Looks at a lab router after every write of an update, and notes each moment at which an invariant did not hold.
+"""Looks at a lab router whenever anything happened there, and notes each moment at which an invariant did not hold.
 
-A violation is noted, not raised: the router must not behave differently because it is watched.
+That is after every write, of a session or of a script on the router itself, after every `/execute`, and after every
+event of the lab's clock, so that no state of a container is passed over. A violation is noted, not raised: the router
+must not behave differently because it is watched.
+
+At every instant: I1, I4, I16 (what is proven is there with its image, and runs, or boots, or a script is at work on
+it), I2, I5, I6, I10 (floors of flash and RAM). At every write: I2 and I9 (what it names, and what changed), I7, I13,
+I15. `assert_kept`: I2, I5, I13, I15. `assert_settled`: I10 and I18, nothing of an attempt remains.
+By those who run updates (attempt.py): I8, I11, I12, I17, I19; I3 by having another controller, without the journal of
+the first one, go on. I20 takes several routers (tests/matrix/test_any_order.py). I14 is not seen on the router: the
+lock of a controller is its own (tests/adapters/test_run_lock.py), and none is kept on routers yet.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mtts.lab.container import UP, Container, Phase
+from mtts.lab.faults import OTHERS_FILE
+from mtts.lab.fleet import PASSWORD
 from mtts.lab.journal import JournalEntry
 from tests.engine.fleet import Deployment
 
 KEPT_BYTES = 16 * 1024
 """What an attempt that failed may cost: the file system's own bookkeeping."""
+LAUNCH: Final = "/execute"
+"""Changes nothing by itself, and starts what does."""
+_WEAKENING: Final = ("=check-certificate=no", "=check-certificate=false", "=crl-use=no", "=builtin-trust")
 
 
 def is_proven(container: Container) -> bool:
@@ -31,15 +45,31 @@ class Watch:
     violations: list[str] = field(default_factory=list)
     also: Callable[[JournalEntry], object] | None = None
     """What a test wants to happen at a write, after the look."""
+    at_launch: Callable[[JournalEntry], object] | None = None
+    """The same for `/execute`."""
     _untagged: dict[str, Any] = field(init=False)
     _identity: bytes = field(init=False)
     _recorded: set[str] = field(init=False)
+    _used_bytes: int = field(init=False)
+    _beside: object = field(init=False)
 
     def __post_init__(self) -> None:
-        self._untagged = self.here.untagged()
         self._identity = self.here.router.files()[self._state_file]
+        self._used_bytes = flash_used(self.here)
+        self._beside = self._left_beside()
+        self.rebase()
+        self.here.lab.clock.watchers.append(self._look_around)
+        self.here.router.faults.on_write(lambda _number, entry: self._look(entry))
+        self.wait_for_launches()
+
+    def rebase(self) -> None:
+        """Take what is there now, which somebody else may have edited, for what must stay."""
+        self._untagged = self.here.untagged()
         self._recorded = {_comment(one) for one in self._ours() if is_proven(one)}
-        self.here.router.faults.on_write(self._look)
+
+    def wait_for_launches(self) -> None:
+        """Again, where the router's faults were cleared."""
+        self.here.router.faults.at_command(1, self._launched, path=LAUNCH)
 
     @property
     def _state_file(self) -> str:
@@ -49,30 +79,78 @@ class Watch:
         containers = self.here.router.device.engine.containers.values()
         return [one for one in containers if _comment(one).startswith("mtts:")]
 
-    def _look(self, _number: int, entry: JournalEntry) -> None:
-        for claim, holds in self._claims(entry).items():
-            if not holds:
-                self.violations.append(f"{claim}, after {entry.path} {' '.join(entry.words)}")
+    # looking
+
+    def _launched(self) -> None:
+        self.wait_for_launches()
+        entry = next(one for one in reversed(self.here.router.journal) if one.path == LAUNCH)
+        self._note(self._said_claims(entry), entry)
+        if self.at_launch is not None:
+            self.at_launch(entry)
+
+    def _look(self, entry: JournalEntry) -> None:
+        self._note(self._instant_claims() | self._said_claims(entry) | self._write_claims(entry), entry)
         if self.also is not None:
             self.also(entry)
 
-    def _claims(self, entry: JournalEntry) -> dict[str, bool]:
-        ours = [one for one in self._ours() if one.phase is not Phase.DELETING]
+    def _look_around(self) -> None:
+        self._note(self._instant_claims(), None)
+
+    def _note(self, claims: dict[str, bool], entry: JournalEntry | None) -> None:
+        for claim, holds in claims.items():
+            if not holds and not any(one.startswith(claim) for one in self.violations):
+                when = f"after {entry.path} {' '.join(entry.words)}" if entry else "by itself"
+                self.violations.append(f"{claim}, {when}, at {self.here.lab.clock.now:.2f} s: {self._shown()}")
+
+    def _shown(self) -> str:
+        return "; ".join(
+            f"{one.root} {one.phase.value}{' boots' if one.is_set('start-on-boot') else ''} [{_comment(one)}]"
+            for one in self.here.router.device.engine.containers.values()
+        )
+
+    # the claims
+
+    def _instant_claims(self) -> dict[str, bool]:
+        device, ours = self.here.router.device, [one for one in self._ours() if one.phase is not Phase.DELETING]
         bootable = [one for one in ours if one.is_set("start-on-boot")]
-        newly = [one for one in ours if is_proven(one) and _comment(one) not in self._recorded]
-        self._recorded |= {_comment(one) for one in newly}
+        serving = [one for one in ours if is_proven(one) and one.image is not None]
+        state = device.files.entries.get(self._state_file)
         return {
-            "I1, I4: something serves, or comes back at a boot": any(
-                is_proven(one) and one.image is not None and (one.phase in UP or one.is_set("start-on-boot"))
-                for one in ours
-            ),
-            "I2: no command names the state directory": not (
-                entry.path.startswith("/file/") and any(self.here.state_dir in word for word in entry.words)
-            ),
-            "I2: the state file is as it was": self.here.router.files().get(self._state_file) == self._identity,
+            "I1, I16: what is proven is there with its image": bool(serving),
+            "I4: something serves, or comes back at a boot, or a script is at work on it": any(
+                one.phase in UP or one.is_set("start-on-boot") for one in serving
+            )
+            or bool(device.scripts.jobs)
+            or any(row["start-time"] == "startup" for row in self.here.rows("/system/scheduler")),
+            "I2: the state file is as it was": state is not None and state.contents == self._identity,
             "I5: no two processes on one state directory": max(self._processes().values(), default=0) <= 1,
             "I6: two start at a boot only when both are proven": len(bootable) <= 1 or all(map(is_proven, bootable)),
-            "nothing unproven starts by itself": all(map(is_proven, bootable)),
+            "I6: nothing unproven starts by itself": all(map(is_proven, bootable)),
+            "I10: the flash's reserve is kept": self._is_above_floor(),
+            "I10: there is memory left": device.storage.free_memory_bytes >= 0,
+        }
+
+    def _is_above_floor(self) -> bool:
+        """Where others filled the flash, it is not for mtts to keep the reserve."""
+        flash = self.here.router.device.storage.flash
+        return flash.free_bytes >= self.here.spec.flash.reserve_bytes or _others_bytes(self.here) > 0
+
+    def _said_claims(self, entry: JournalEntry) -> dict[str, bool]:
+        said = " ".join(entry.words)
+        return {
+            "I13: no check of certificates is weakened": not any(word in said for word in _WEAKENING),
+            "I15: no secret is said": not any(secret in said for secret in self._secrets()),
+        }
+
+    def _write_claims(self, entry: JournalEntry) -> dict[str, bool]:
+        newly = [one for one in self._ours() if is_proven(one) and _comment(one) not in self._recorded]
+        self._recorded |= {_comment(one) for one in newly}
+        menu = entry.path.rpartition("/")[0]
+        return {
+            "I2: no command names the state directory": not (
+                menu in {"/file", "/container/mounts", "/disk"}
+                and any(self.here.state_dir in word for word in entry.words)
+            ),
             "I7: what is recorded serves": all(one.phase is Phase.RUNNING for one in newly)
             and (not newly or bool(self.here.online)),
             "I9: what is not ours is as it was": self.here.untagged() == self._untagged,
@@ -87,15 +165,44 @@ class Watch:
             if one.process is not None
         )
 
+    def _secrets(self) -> tuple[str, ...]:
+        return (PASSWORD, *self.here.lab.tailnet.keys)
+
+    # what tests assert
+
     def assert_kept(self) -> None:
-        """At no write did anything happen that must not."""
-        assert not self.violations, self.violations
+        """At no instant did anything happen that must not."""
+        assert not self.violations, "\n".join(self.violations)
         assert self.here.lab.tailnet.fights == 0
         assert self.here.router.files()[self._state_file] == self._identity
+        logins = [entry for entry in self.here.router.journal if entry.path == "/login"]
+        assert not [entry.reply for entry in logins if entry.reply.startswith("trap")]  # I13: they were right
+        texts = [str(row) for row in self.here.router.device.log_rows]
+        texts += [str(event) for event in self.here.events]
+        texts += [_comment(one) for one in self._ours()]
+        assert not [text for text in texts if any(secret in text for secret in self._secrets())]
+
+    def assert_settled(self) -> None:
+        """One container of ours, the flash as full as ever, nothing at work and nothing left behind."""
+        (_one,) = self._ours()
+        assert not self.here.router.device.scripts.jobs
+        assert self._left_beside() == self._beside
+        assert abs(flash_used(self.here) - _others_bytes(self.here) - self._used_bytes) <= KEPT_BYTES
+
+    def _left_beside(self) -> object:
+        """What an attempt might leave besides containers and files."""
+        return [self.here.rows(path) for path in ("/system/script", "/system/scheduler")]
 
 
 def _comment(container: Container) -> str:
     return container.item.values.get("comment", "")
+
+
+def _others_bytes(here: Deployment) -> int:
+    """What others filled the built-in flash with."""
+    slot = here.router.device.storage.flash.name
+    entry = here.router.device.files.entries.get(f"{slot}/{OTHERS_FILE}".lstrip("/"))
+    return 0 if entry is None else entry.room_bytes
 
 
 def flash_used(here: Deployment) -> int:

@@ -1,0 +1,120 @@
+"""The kill matrix: mtts killed, the link cut, or the router's power cut after every single write of an update.
+
+Whatever the router and mtts do about it, the next run with everything well ends with the new release, and no
+invariant was broken at any instant. `make matrix` runs every case; without it a sample is run, one in SAMPLE.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.lab.journal import JournalEntry
+from mtts.ports import Store
+from tests.engine.attempt import Attempt, assert_online, assert_told, begin
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import BOOT_S
+from tests.matrix.cases import KINDS, PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases
+
+SAMPLE = 23
+"""Prime to the number of points, so that the sample goes through all of them."""
+
+
+def _sampled() -> list[Any]:
+    """Every case, all but each SAMPLE-th left to the slow run."""
+    return [
+        pytest.param(case, id=str(case), marks=() if number % SAMPLE == 0 else pytest.mark.slow)
+        for number, case in enumerate(cases())
+    ]
+
+
+async def _begin(make: MakeDeployment, store: Store, *, version: str, strategy: str, path: str) -> Attempt:
+    attempt = await begin(make, store, version, **STRATEGIES[strategy].router)
+    if path == "tailnet":
+        attempt.here.router.faults.tailnet_path()
+    return attempt
+
+
+def _at_point(attempt: Attempt, point: int, do: Any) -> list[str]:
+    """Have something done at the n-th write; the writes so far."""
+    seen: list[str] = []
+
+    def at(entry: JournalEntry) -> None:
+        seen.append(f"{entry.path} {'of a script' if entry.script else ''}".rstrip())
+        if len(seen) == point:
+            do()
+
+    attempt.watch.also = attempt.watch.at_launch = at
+    return seen
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_points_are_all_writes_of_a_clean_update(
+    deployment: MakeDeployment, store: Store, version: str, strategy: str, path: str
+) -> None:
+    attempt = await _begin(deployment, store, version=version, strategy=strategy, path=path)
+    seen = _at_point(attempt, 0, None)
+
+    result = await attempt.update()
+
+    assert (result.outcome, result.strategy) == (Outcome.UPDATED, strategy)
+    assert len(seen) == STRATEGIES[strategy].points, seen
+    await attempt.assert_converges()
+
+
+@pytest.mark.parametrize("case", _sampled())
+async def test_an_update_that_is_interrupted_at_a_write_is_made_good(
+    deployment: MakeDeployment, store: Store, another_store: Store, case: Case, counted: None
+) -> None:
+    attempt = await _begin(deployment, store, version=case.version, strategy=case.strategy, path=case.path)
+
+    result = await _interrupt(attempt, case)
+
+    here = attempt.here
+    if result is not None:
+        assert_told(here, result)
+    await here.wait(case.wait_s + (BOOT_S + 10 if case.kind == "power" else 0))
+    if case.wait_s == WAITS_S[-1] or case.kind == "power":
+        assert_online(here)  # by itself
+    await attempt.assert_converges(another_store if case.has_other_controller else store)
+
+
+async def _interrupt(attempt: Attempt, case: Case) -> NodeResult | None:
+    """What the run said, None where it was killed."""
+    run = asyncio.ensure_future(attempt.here.update(attempt.store))
+
+    def upset() -> None:
+        KINDS[case.kind](attempt.here.router.faults)
+        if case.kind == "kill":
+            run.cancel()
+
+    seen = _at_point(attempt, case.point, upset)
+    (result,) = await asyncio.gather(run, return_exceptions=True)
+    assert len(seen) >= case.point, seen
+    attempt.watch.also = attempt.watch.at_launch = None
+    if case.kind == "kill":
+        assert isinstance(result, asyncio.CancelledError), result
+        return None
+    assert isinstance(result, NodeResult), result
+    return result
+
+
+async def test_the_router_alone_goes_back_from_a_release_that_never_comes_online(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    """With the controller gone, and no way to the router but the node that does not come."""
+    attempt = await _begin(deployment, store, version="7.23.3", strategy="a/b", path="tailnet")
+    here = attempt.here
+    here.publish("1.2.4", behaviour="never-online")
+    run = asyncio.ensure_future(here.update(store))
+    attempt.watch.also = lambda entry: run.cancel() if entry.path == "/container/start" else None
+
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+    attempt.watch.also = None
+    await here.wait(here.spec.timing.confirm_s + 60)
+    attempt.assert_serves()
