@@ -1,0 +1,297 @@
+"""The guard on the router, left to itself: whoever started it is gone, and it keeps its word all the same."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mtts.adapters.scripts import read_script
+from mtts.core.guard import GuardOrder, render_guard, without_marks
+from mtts.core.outcome import Outcome, exit_code
+from mtts.core.tag import Tag
+from mtts.lab.container import UP
+from mtts.ports import Store
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import BOOT_S, Deployment, services_for
+
+VERSIONS = pytest.mark.parametrize(
+    "version",
+    ["7.18.2", "7.23.3", "7.24", *(pytest.param(version, marks=pytest.mark.slow) for version in ("7.20.8", "7.22.3"))],
+)
+"""State as text, flags that are left out when false, queued starts; and in the slow run flags, and health checks."""
+REHEARSAL, TRIGGER = 1, 2
+"""A clean update's scripts."""
+SOON_S = 30
+LIMIT_S = 60
+"""What the way back may take beyond the time that a guard waits."""
+
+
+async def deployed(make: MakeDeployment, version: str, *, behaviour: str = "ok", **options: Any) -> Deployment:
+    """A node that serves, and another release to be had."""
+    here = await make(version=version, **options)
+    await here.deploy()
+    await here.wait(SOON_S)
+    here.publish("1.2.4", behaviour=behaviour)
+    return here
+
+
+async def update_and_kill(here: Deployment, store: Store, number: int, *, path: str = "/execute") -> None:
+    """An update whose controller is gone once its command of that number and path took effect."""
+    run = asyncio.ensure_future(here.update(store))
+
+    def kill() -> None:
+        run.cancel()
+
+    here.router.faults.at_command(number, kill, path=path)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+
+def tags(here: Deployment) -> dict[str, Tag]:
+    """By slot."""
+    rows = here.rows("/container")
+    found = {row["root-dir"][-1]: Tag.parse(row["comment"]) for row in rows}
+    return {slot: tag for slot, tag in found.items() if tag is not None}
+
+
+def up(here: Deployment) -> list[str]:
+    """The slots whose containers are up."""
+    return [one.root[-1] for one in here.router.device.engine.containers.values() if one.phase in UP]
+
+
+def booting(here: Deployment) -> list[str]:
+    """The slots whose containers start by themselves."""
+    return [one.root[-1] for one in here.router.device.engine.containers.values() if one.is_set("start-on-boot")]
+
+
+def jobs(here: Deployment) -> list[str]:
+    return [job.name for job in here.router.device.scripts.jobs.values()]
+
+
+async def launch(here: Deployment, attempt: int) -> None:
+    """Start a guard as mtts does, for one attempt or another."""
+    ids = {row["root-dir"][-1]: row[".id"] for row in here.rows("/container")}
+    staged = without_marks(tags(here)["b"])
+    order = GuardOrder(
+        transaction=staged.next_in or "",
+        attempt=attempt,
+        old_id=ids["a"],
+        new_id=ids["b"],
+        staged=staged,
+        boots=True,
+        hands_over=True,
+        stop_s=60,
+        patience_s=60,
+    )
+    script = render_guard(read_script("guard"), order, is_rehearsal=False)
+    async with services_for(here.lab, []) as services, services.routers.session(here.spec) as session:
+        await session.command("/execute", {"script": script})
+
+
+# the rehearsal
+
+
+@VERSIONS
+async def test_a_rehearsal_leaves_its_mark_although_whoever_started_it_is_gone(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployed(deployment, version)
+    await update_and_kill(here, store, REHEARSAL)
+    assert tags(here)["b"].armed is None
+    assert len(jobs(here)) == 1
+
+    await here.wait(SOON_S)
+
+    assert tags(here)["b"].armed == 1
+    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
+
+
+def jobs_end_with_sessions(here: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router that ends what a session started together with the session."""
+    device = here.router.device
+    ended = device.session_ended
+
+    def end(number: int) -> None:
+        ended(number)
+        for job in list(device.scripts.jobs.values()):
+            job.end()
+
+    monkeypatch.setattr(device, "session_ended", end)
+
+
+def scripts_are_refused(here: Deployment, _monkeypatch: pytest.MonkeyPatch) -> None:
+    here.router.faults.trap_next("/execute", "failure: not allowed by the lab")
+
+
+def scripts_are_not_permitted(here: Deployment, _monkeypatch: pytest.MonkeyPatch) -> None:
+    here.router.faults.trap_next("/execute", "not enough permissions (9)")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (jobs_end_with_sessions, "guard-unproven"),
+        (scripts_are_refused, "guard-unproven"),
+        (scripts_are_not_permitted, "not-permitted"),
+    ],
+)
+@VERSIONS
+async def test_where_no_guard_can_be_proven_nothing_is_stopped(
+    deployment: MakeDeployment,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    version: str,
+    spoil: Callable[[Deployment, pytest.MonkeyPatch], None],
+    code: str,
+) -> None:
+    here = await deployed(deployment, version)
+    (node,), before = here.online, here.snapshot()
+    spoil(here, monkeypatch)
+
+    result = await here.update(store)
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.KEPT_OLD, code)
+    assert result.downtime_s is None
+    assert not {"/container/stop", "/container/start"} & set(here.writes)
+    assert (here.online, here.snapshot()) == ([node], before)
+    assert await store.quarantined() == []
+
+
+async def test_a_user_who_may_not_write_stops_nothing(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployed(deployment, "7.23.3")
+    (node,) = here.online
+    here.router.set_row("/user/group", "mtts", policy="read,api,test,policy,ftp,sensitive")
+
+    result = await here.update(store)
+
+    assert result.problem is not None
+    assert result.problem.code == "not-permitted"
+    assert exit_code([result]) != 0
+    assert (here.online, up(here), booting(here)) == ([node], ["a"], ["a"])
+
+
+# left alone after the trigger
+
+
+@pytest.mark.parametrize("is_through_node", [False, True], ids=["past the node", "through the node"])
+@VERSIONS
+async def test_a_release_that_never_comes_online_gives_way_with_no_controller_at_all(
+    deployment: MakeDeployment, store: Store, version: str, is_through_node: bool
+) -> None:
+    here = await deployed(deployment, version, behaviour="never-online")
+    (node,) = here.online
+    if is_through_node:
+        here.change(via="tailnet")
+        here.router.faults.tailnet_path()
+    await update_and_kill(here, store, TRIGGER)
+    await here.wait(SOON_S)
+    assert (up(here), here.online) == (["b"], [])
+
+    await here.wait(here.spec.timing.confirm_s + LIMIT_S - SOON_S)
+
+    assert here.online == [node]
+    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
+    assert tags(here)["b"].failed == "unconfirmed"
+    assert not tags(here)["b"].is_recorded
+
+
+@pytest.mark.parametrize("behaviour", ["crash", "crash-later"])
+@VERSIONS
+async def test_a_release_that_does_not_stay_up_gives_way_before_the_time_is_over(
+    deployment: MakeDeployment, store: Store, version: str, behaviour: str
+) -> None:
+    here = await deployed(deployment, version, behaviour=behaviour)
+    (node,) = here.online
+    await update_and_kill(here, store, TRIGGER)
+
+    await here.wait(2 * LIMIT_S)
+
+    assert here.online == [node]
+    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
+    assert tags(here)["b"].failed == "unhealthy"
+
+
+@VERSIONS
+async def test_a_release_that_is_confirmed_is_handed_over_to_and_nothing_is_left_of_the_guard(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployed(deployment, version)
+    (node,) = here.online
+    await update_and_kill(here, store, 1, path="/container/set")
+    assert tags(here)["b"].is_recorded
+    assert booting(here) == ["a"]
+
+    await here.wait(SOON_S)
+
+    assert (up(here), booting(here), jobs(here)) == (["b"], ["b"], [])
+    assert not tags(here)["a"].is_recorded
+    assert here.online == [node]
+    here.router.faults.power_cut()
+    await here.wait(BOOT_S + SOON_S)
+    assert (up(here), here.online) == (["b"], [node])
+
+
+@VERSIONS
+async def test_a_power_cut_is_the_guard_s_end_and_the_old_release_boots(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployed(deployment, version)
+    (node,) = here.online
+    await update_and_kill(here, store, TRIGGER)
+    await here.wait(SOON_S)
+    assert up(here) == ["b"]
+
+    here.router.faults.power_cut()
+    await here.wait(BOOT_S + SOON_S)
+
+    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
+    assert here.online == [node]
+
+
+@VERSIONS
+async def test_a_guard_of_an_attempt_that_was_given_up_does_nothing(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployed(deployment, version)
+    await update_and_kill(here, store, REHEARSAL)
+    await here.wait(SOON_S)
+    (new,) = (row for row in here.rows("/container") if row["root-dir"].endswith("/b"))
+    here.router.set_row("/container", new[".id"], comment=str(replace(tags(here)["b"], armed=2)))
+    writes = len(here.router.writes())
+
+    await launch(here, attempt=1)
+    await here.wait(SOON_S)
+
+    assert (up(here), jobs(here), tags(here)["b"].armed) == (["a"], [], 2)
+    assert here.router.writes()[writes:] == []
+
+    await launch(here, attempt=2)
+    await here.wait(SOON_S)
+    assert up(here) == ["b"]
+    await here.wait(60 + LIMIT_S)
+    assert up(here) == ["a"]
+
+
+@VERSIONS
+async def test_a_new_container_that_somebody_takes_away_leaves_the_old_one_serving(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployed(deployment, version)
+    (node,) = here.online
+    await update_and_kill(here, store, TRIGGER)
+    await here.wait(SOON_S)
+    assert up(here) == ["b"]
+    (new,) = (row for row in here.rows("/container") if row["root-dir"].endswith("/b"))
+
+    async with services_for(here.lab, []) as services, services.routers.session(here.spec) as session:
+        await session.command("/container/stop", {".id": new[".id"]})
+        await here.wait(1)
+        await session.remove("/container", new[".id"])
+    await here.wait(SOON_S)
+
+    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
+    assert here.online == [node]
