@@ -12,7 +12,9 @@ from mtts.core.image import Digest, ImageRef, Platform, Release, ReleaseDigests
 from mtts.core.inventory import Router
 from mtts.core.ledger import KnownRelease, PastResult, PastRun, Quarantined, RecordedSample
 from mtts.core.outcome import NodeResult
+from mtts.core.router_lock import Holder
 from mtts.core.secret import Secret, SecretSource
+from mtts.core.transaction_record import Opening, OpenTransaction, TransactionKey
 
 Row = Mapping[str, str]
 """One `!re` sentence: property name → text, exactly as the router sent it (UTF-8)."""
@@ -141,6 +143,43 @@ class Store(Protocol):
         ...
 
     async def quarantined(self) -> list[Quarantined]: ...
+
+
+class Journal(Protocol):
+    """The open transactions of this machine: on disk when a method returns, StoreError where they cannot be."""
+
+    def begin(self, opening: Opening) -> None:
+        """Open a transaction, or go on with one: before anything is written to its router."""
+        ...
+
+    def note(self, key: TransactionKey, step: str, *, is_done: bool) -> None:
+        """A step begins, or came to its end."""
+        ...
+
+    def end(self, key: TransactionKey) -> None:
+        """Nothing is open any more; nothing happens where nothing was."""
+        ...
+
+    def open_of(self, router: str, node: str) -> Sequence[OpenTransaction]:
+        """The open transactions of a node."""
+        ...
+
+    def runs(self) -> frozenset[str]:
+        """Every run that worked on an open transaction."""
+        ...
+
+
+class Processes(Protocol):
+    """Who this run is to others, and what became of theirs."""
+
+    @property
+    def me(self) -> Holder:
+        """This run."""
+        ...
+
+    def has_ended(self, holder: Holder) -> bool:
+        """Whether it was a run of this machine that is surely over."""
+        ...
 
 
 class Clock(Protocol):

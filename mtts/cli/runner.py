@@ -123,7 +123,7 @@ def drive_fleet(
                 show(replace(event, text=redact(event.text)))
 
             async with services_for(
-                inventory, redactor=redactor, emit=emit, timeout_s=settings.timeout, store=store
+                inventory, settings, run_id=past.run_id, redactor=redactor, emit=emit, store=store
             ) as services:
                 afterwards = partial(recording.follow, services, drain) if recording else None
                 async with Fleet(emit=emit, parallel=settings.parallel, drain=drain, afterwards=afterwards) as fleet:

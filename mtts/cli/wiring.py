@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from mtts.adapters.clock import SystemClock
 from mtts.adapters.inventory.loader import load_inventory
 from mtts.adapters.inventory.places import find_inventory
+from mtts.adapters.journal import FileJournal
+from mtts.adapters.processes import SystemProcesses
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters, fetch_fingerprint
@@ -64,7 +66,7 @@ def sole_writer(settings: Settings, command: str) -> Iterator[Store]:
 
 @asynccontextmanager
 async def services_for(
-    inventory: Inventory, *, redactor: Redactor, emit: Emit, timeout_s: float | None, store: Store | None = None
+    inventory: Inventory, settings: Settings, *, run_id: str, redactor: Redactor, emit: Emit, store: Store | None = None
 ) -> AsyncIterator[Services]:
     """Everything a use case needs, closed at the end; with a store, releases are remembered and need measuring once."""
     clock = SystemClock()
@@ -85,7 +87,9 @@ async def services_for(
             clock,
             emit,
             scripts,
-            timeout_s,
+            FileJournal(lambda: find_place(settings.state, os.environ).journal_directory),
+            SystemProcesses(run_id),
+            settings.timeout,
         )
 
 

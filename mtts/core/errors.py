@@ -78,6 +78,9 @@ CODES: Final[Mapping[str, str]] = {
     "read-back-differs": "The router holds another value than the one that was written.",
     "plan-stale": "The router changed since the plan was made.",
     "changed-underway": "The router changed while mtts was working on it.",
+    "router-locked": "Another run, perhaps of another machine, writes to the router.",
+    "transaction-open": "An update of the node was interrupted; `mtts resume` finishes or undoes it.",
+    "release-staged": "A release is unpacked beside the running one and waits for the next `mtts update`.",
     "not-deployed": "The router has no such node; `mtts deploy` makes it.",
     # registries
     "image-not-found": "The registry has no such image, or does not show it to anonymous clients.",
@@ -213,6 +216,17 @@ class CommandTrappedError(RouterError):
         self.command = command
         self.text = text
         self.category = category
+
+
+class RouterLockedError(RouterError):
+    """Another run holds the router, or the router cannot be locked at all."""
+
+    default_code = "router-locked"
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """The error that says who."""
+        return cls(problem.message, code=problem.code, hint=problem.hint)
 
 
 class StepFailedError(RouterError):

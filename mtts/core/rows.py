@@ -88,7 +88,7 @@ def resource(row: Mapping[str, str]) -> Resource:
         architecture=row.get("architecture-name", ""),
         board=row.get("board-name", ""),
         cpu=row.get("cpu", ""),
-        uptime_s=parse_duration(row.get("uptime", "")),
+        uptime_s=uptime_s(row),
         free_memory_bytes=parse_size(row.get("free-memory", "")),
         total_memory_bytes=parse_size(row.get("total-memory", "")),
         free_flash_bytes=parse_size(row.get("free-hdd-space", "")),
@@ -97,6 +97,11 @@ def resource(row: Mapping[str, str]) -> Resource:
         write_sectors_total=parse_int(row.get("write-sect-total")),
         bad_blocks_percent=parse_int(row.get("bad-blocks")),
     )
+
+
+def uptime_s(row: Mapping[str, str]) -> float | None:
+    """How long the router has been up, by its /system/resource; None where it does not say."""
+    return parse_duration(row.get("uptime", ""))
 
 
 def items(rows: Sequence[Mapping[str, str]]) -> tuple[Item, ...]:

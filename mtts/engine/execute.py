@@ -25,6 +25,8 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
     try:
         if work.node.auth_key is not None and any(isinstance(change, PlaceKey) for change in planned.plan.changes):
             await work.services.secrets.open(work.node.auth_key)  # what cannot be read is found out before a write
+        if planned.plan.changes:
+            await work.hold()
         await applier.apply_all(planned.plan.changes)
         after = await sample(work.services, work.session, work.router, Moment.COMMITTED)
     except MttsError as error:

@@ -4,11 +4,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from mtts.core.dialect import Dialect
-from mtts.core.errors import Problem, StepFailedError
+from mtts.core.errors import Problem, RegistryError, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.facts import ContainerRow
+from mtts.core.facts import ContainerRow, Resource
+from mtts.core.image import Digest, Release
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan_update import open_swap
+from mtts.core.platforms import router_platform
 from mtts.core.slots import Slots, not_deployed, removals, serving
 from mtts.core.transaction import Seen, seen_of
 from mtts.engine.apply import Applier
@@ -18,6 +20,7 @@ from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
 from mtts.engine.standing import standing
 from mtts.engine.swap import Swap
+from mtts.engine.transaction_log import TransactionLog, close_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     What the router does not let go of, or what does not come up again, the decision and the swap deal with.
     """
     id_ = slots.open_transaction
+    close_settled(work, id_)
     if id_ is None:
         return await without_strays(work, slots)
     seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)
@@ -66,7 +70,9 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     resource = await gather_resource(work.session, work.router)
     work.tell(Kind.STEP, f"! a swap to {seen.new.label} is open")
     transaction = open_swap(id_, node=work.node, dialect=Dialect(resource.version), old=seen.old, new=seen.new)
-    swapped = await Swap(work, transaction, old=seen.old, resource=resource).run()
+    log = await TransactionLog.begin(work, transaction, old=seen.old, resource=resource)
+    release = await _staged_release(work, resource, transaction.staged.platform)
+    swapped = await Swap(work, transaction, old=seen.old, resource=resource, log=log, release=release).run()
     said = await quarantine.learn(swapped.result, swapped.hold, transaction.staged.platform)
     if swapped.result.outcome in (Outcome.UNKNOWN, Outcome.PENDING):
         return Settled(slots, swapped.result, said)
@@ -97,6 +103,7 @@ async def _clear(work: NodeWork, slots: Slots, observer: NodeObserver) -> Proble
     if slots.live is None:
         raise StepFailedError.of(not_deployed(work.router.name, work.node.name))
     applier = Applier(work, observer, None)
+    await work.hold()
     try:
         await applier.apply_all(serving(slots))
     except StepFailedError:
@@ -111,6 +118,18 @@ async def _take_away(applier: Applier, slots: Slots) -> Problem | None:
     except StepFailedError as error:
         return error.problem
     return None
+
+
+async def _staged_release(work: NodeWork, resource: Resource, digest: Digest | None) -> Release | None:
+    """What an earlier run staged, where that is what the image still is."""
+    platform = router_platform(resource, work.router.platform)
+    if isinstance(platform, Problem):
+        return None
+    try:
+        release = await work.services.registry.resolve(work.node.image, platform)
+    except RegistryError:  # the swap goes on; what cannot be proven is not recorded as proven
+        return None
+    return release if release.manifest_digest == digest else None
 
 
 def _live(slots: Slots) -> tuple[ContainerRow, ...]:

@@ -5,13 +5,16 @@ for every node that is left.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from mtts.core.errors import MttsError
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, settle
+from mtts.engine.router_lock import RouterLock
 from mtts.engine.services import NodeWork, Services, late
+from mtts.ports import RouterSession
 
 Found = TypeVar("Found")
 
@@ -32,11 +35,12 @@ async def on_each_node(
     deadline_s = None if services.timeout_s is None else asyncio.get_running_loop().time() + services.timeout_s
     try:
         async with (
-            asyncio.timeout_at(None if is_patient else deadline_s),
+            asyncio.timeout_at(None if is_patient else deadline_s) as deadline,
             services.routers.session(router) as session,
+            _lock(services, router, session, deadline) as lock,
         ):
             for node in router.nodes:
-                work = NodeWork(services, session, router, node, deadline_s=deadline_s)
+                work = NodeWork(services, session, router, node, lock, deadline_s=deadline_s)
                 try:
                     done.append(await do(work))
                 except MttsError as error:
@@ -46,6 +50,23 @@ async def on_each_node(
     except MttsError as error:  # no session came about
         return done + _left(router, done, error, None)
     return done
+
+
+@asynccontextmanager
+async def _lock(
+    services: Services, router: Router, session: RouterSession, deadline: asyncio.Timeout
+) -> AsyncIterator[RouterLock]:
+    """The router's lock, which a run that is stopped at once does not wait to give back: its process is gone then."""
+    lock = RouterLock(router, routers=services.routers, journal=services.journal, processes=services.processes)
+    is_stopped = False
+    try:
+        yield lock
+    except asyncio.CancelledError:
+        is_stopped = not deadline.expired()
+        raise
+    finally:
+        if not is_stopped:
+            await lock.release(session)
 
 
 def _left(

@@ -11,7 +11,8 @@ from mtts.core.events import Emit, Event, Kind
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.outcome import NodeResult
 from mtts.core.tag import Tag
-from mtts.ports import Clock, Registry, Routers, RouterSession, Secrets
+from mtts.engine.router_lock import RouterLock
+from mtts.ports import Clock, Journal, Processes, Registry, Routers, RouterSession, Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Services:
     clock: Clock
     emit: Emit
     scripts: Scripts
+    journal: Journal
+    processes: Processes
     timeout_s: float | None = None
     """For all the work on one router; None for as long as its single deadlines allow."""
 
@@ -65,10 +68,16 @@ class NodeWork:
     session: RouterSession
     router: Router
     node: NodeSpec
+    lock: RouterLock
+    """Of the router, for all its nodes; taken before the first write."""
     mark: Mark = field(default_factory=Mark)
     outage: Outage = field(default_factory=Outage)
     deadline_s: float | None = None
     """When the work on the router is to be done, by the event loop's clock."""
+
+    async def hold(self) -> None:
+        """Take the router's lock where this run does not have it; RouterLockedError where another one does."""
+        await self.lock.take(self.session)
 
     @asynccontextmanager
     async def anew(self) -> AsyncIterator[Self]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mtts.core.dialect import Dialect
-from mtts.core.errors import DeadlineError, MttsError, Problem, SessionLostError, StepFailedError
+from mtts.core.errors import DeadlineError, MttsError, Problem, RouterLockedError, SessionLostError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Resource
 from mtts.core.flash import FlashSample, Moment
@@ -22,6 +22,7 @@ from mtts.engine.observe import NodeObserver
 from mtts.engine.sample import sample
 from mtts.engine.services import NodeWork
 from mtts.engine.swap_steps import SwapSteps
+from mtts.engine.transaction_log import TransactionLog
 
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Before each further attempt to reach a router that was lost in the middle of a swap; the last one is repeated."""
@@ -45,6 +46,7 @@ class Swap:
         *,
         old: ContainerRow,
         resource: Resource,
+        log: TransactionLog,
         plan: SwapPlan | None = None,
         release: Release | None = None,
         was_healthy: bool = True,
@@ -56,8 +58,11 @@ class Swap:
         self._release = release
         self._was_healthy = was_healthy
         self._resource = resource
-        self._progress = Progress()
+        self._log = log
+        self._progress = Progress(is_proven=log.is_proven)
         self._steps = SwapSteps(work, transaction, NodeObserver(work.session, Dialect(resource.version)), release)
+        if log.is_proven:
+            self._steps.take_as_proven()
         self._has_swapped = False
         self._remaining: tuple[Problem, ...] = ()
         taken_s = work.services.clock.now()
@@ -65,6 +70,10 @@ class Swap:
 
     async def run(self) -> Swapped:
         """Bring it to its end, over as many sessions as that takes."""
+        swapped = await self._run()
+        return replace(swapped, result=self._log.close(swapped.result))
+
+    async def _run(self) -> Swapped:
         try:
             return await self._run_over(self._work)
         except SessionLostError as error:
@@ -84,10 +93,11 @@ class Swap:
         while True:
             try:
                 async with self._work.services.routers.session(self._work.router) as session:
+                    await self._work.lock.take(session)
                     until = clock.monotonic() + self._steps.longest_s
                     pauses = iter(_PAUSES_S)
                     return await self._run_over(replace(self._work, session=session))
-            except NO_WAY as lost:
+            except (*NO_WAY, RouterLockedError) as lost:  # another run may have taken it over, and be done soon
                 error = lost
             except MttsError as failed:
                 return self._broken(failed)
@@ -103,7 +113,9 @@ class Swap:
             if step is Step.END:
                 return await self._end(work)
             try:
+                self._log.before(step)
                 await self._do(work, step, seen)
+                self._log.after(step)
             except DeadlineError as error:
                 self._progress = replace(self._progress, failure=error.problem)
                 raise

@@ -6,6 +6,7 @@ from typing import Final
 
 from mtts.core.desired import STATE_FILE
 from mtts.core.dialect import Dialect
+from mtts.core.errors import StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
@@ -21,6 +22,7 @@ from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork
 from mtts.engine.standing import standing
 from mtts.engine.swap import Swap
+from mtts.engine.transaction_log import TransactionLog
 
 _STEADY_LOOKS: Final = 5
 """After so many samples that differ, the smallest one counts: something else writes to the flash all the time."""
@@ -99,11 +101,17 @@ async def _swap_once(
         first, *others = planned.problems
         return replace(as_found.ended(Outcome.REFUSED, first), warnings=(*others, *planned.warnings))
     work.tell(Kind.STEP, str(planned.choice))
+    log = await TransactionLog.begin(work, planned.transaction, old=live, resource=facts.resource)
+    if _entries(await standing(work)) != _entries(slots):  # another run had the router meanwhile
+        raise StepFailedError(
+            f"{work.router.name} changed since it was looked at", code="changed-underway", hint="run the command again"
+        )
     swap = Swap(
         work,
         planned.transaction,
         old=live,
         resource=facts.resource,
+        log=log,
         plan=planned,
         release=release,
         was_healthy=facts.health is None or facts.health.is_healthy,
@@ -111,6 +119,12 @@ async def _swap_once(
     swapped = await swap.run()
     said = await quarantine.learn(swapped.result, swapped.hold, release.manifest_digest)
     return replace(swapped.result, warnings=(*swapped.result.warnings, *said))
+
+
+def _entries(slots: Slots) -> set[tuple[str, str, bool]]:
+    """The containers of a node, and what their comments say of them."""
+    rows = (*slots.leftovers, *(() if slots.live is None else (slots.live,)))
+    return {(row.id, row.props.get("comment", ""), row is slots.live) for row in rows}
 
 
 async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:

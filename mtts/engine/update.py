@@ -87,7 +87,7 @@ class Update:
         found = await standing(work)
         if found.leftovers and self.order.check:
             return replace(work.as_found(_tag(found.live)), changes_pending=True), None
-        settled = await settle_swaps(work, found, self.quarantine)
+        settled = Settled(found) if self.order.check else await settle_swaps(work, found, self.quarantine)
         if settled.is_final and settled.result is not None:
             return settled.result, None
         async with settled.going_on(work) as again:
@@ -187,6 +187,7 @@ class Update:
     async def _start(self, work: NodeWork, live: ContainerRow, why: str) -> Applier:
         resource = await gather_resource(work.session, work.router)
         applier = Applier(work, NodeObserver(work.session, Dialect(resource.version)), None)
+        await work.hold()
         await applier.apply_all(starting(live, why))
         return applier
 

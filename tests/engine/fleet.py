@@ -3,14 +3,17 @@
 Time is the lab's: a sleep of the engine moves it on, so that minutes pass in no time and always in the same way.
 """
 
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
+from mtts.adapters.processes import SystemProcesses
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
 from mtts.adapters.routeros.routers import LibrouterosRouters
@@ -23,6 +26,7 @@ from mtts.core.outcome import NodeResult
 from mtts.core.plan import Plan
 from mtts.core.rollout import Rollout
 from mtts.core.secret import Literal, Secret
+from mtts.core.transaction_record import Opening, OpenTransaction, TransactionKey
 from mtts.engine.deploy import deploy_router
 from mtts.engine.fleet import Afterwards, Drain, Fleet, Work
 from mtts.engine.quarantine import Quarantine
@@ -41,6 +45,8 @@ from mtts.lab.tailnet import TailnetNode
 from mtts.lab.tailscaled import Tailscaled
 from mtts.ports import Store
 
+LOCK_PATH = "/system/script"
+"""Where a run keeps the router to itself; mtts writes nothing else there."""
 VERSIONS = ("7.18.2", "7.19.6", "7.20.8", "7.21.5", "7.22.3", "7.23.3", "7.24")
 REPOSITORY = "team/mikrotik-tailscale"
 HOSTNAME = "edge1"
@@ -66,6 +72,7 @@ TABLES = (
     "/container/mounts",
     "/container/envs",
     "/container",
+    LOCK_PATH,
 )
 _MOVING = frozenset({".id", "free", "use", "restart-count"})
 
@@ -166,8 +173,8 @@ class Deployment:
 
     @property
     def writes(self) -> list[str]:
-        """The commands of the last run that were to change the router, by path."""
-        return [entry.path for entry in self.journal if entry.is_write]
+        """The commands of the last run that were to change the router, by path; taking and releasing its lock aside."""
+        return [entry.path for entry in self.journal if entry.is_write and not entry.path.startswith(f"{LOCK_PATH}/")]
 
     @property
     def commands(self) -> int:
@@ -283,6 +290,34 @@ def _is_ours(row: dict[str, str]) -> bool:
     return row.get("comment", "").startswith("mtts:")
 
 
+@dataclass(slots=True)
+class MemoryJournal:
+    """The `Journal` port without a disk: what a machine keeps from run to run."""
+
+    _open: dict[TransactionKey, OpenTransaction] = field(default_factory=dict)
+
+    def begin(self, opening: Opening) -> None:
+        known = self._open.get(opening.key, OpenTransaction(opening.key))
+        self._open[opening.key] = replace(known, runs=(*known.runs, opening.run))
+
+    def note(self, key: TransactionKey, step: str, *, is_done: bool) -> None:
+        known = self._open[key]
+        self._open[key] = replace(known, done=known.done | {step}) if is_done else known
+
+    def end(self, key: TransactionKey) -> None:
+        self._open.pop(key, None)
+
+    def open_of(self, router: str, node: str) -> Sequence[OpenTransaction]:
+        return [one for key, one in self._open.items() if (key.router, key.node) == (router, node)]
+
+    def runs(self) -> frozenset[str]:
+        return frozenset(run for one in self._open.values() for run in one.runs)
+
+
+_JOURNALS: WeakKeyDictionary[Lab, MemoryJournal] = WeakKeyDictionary()
+"""Each lab's controllers are one machine, unless a test says otherwise."""
+
+
 @asynccontextmanager
 async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | None = None) -> AsyncIterator[Services]:
     """What one run of a command has at hand, over real sockets."""
@@ -298,4 +333,6 @@ async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | No
             clock,
             events.append,
             scripts,
+            _JOURNALS.setdefault(lab, MemoryJournal()),
+            SystemProcesses(uuid.uuid4().hex),
         )

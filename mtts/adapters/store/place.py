@@ -32,7 +32,7 @@ class Place:
     """Where the state is kept."""
 
     directory: Path
-    """Holds the run lock, and the database unless `url` names another."""
+    """Holds the run lock and the journal, and the database unless `url` names another."""
     url: str | None = None
     """Of a PostgreSQL database; may hold a password."""
 
@@ -46,10 +46,19 @@ class Place:
     @property
     def lock_file(self) -> Path:
         """One lock for each store on this machine."""
+        return self.directory / f"run{self._suffix}.lock"
+
+    @property
+    def journal_directory(self) -> Path:
+        """Of the transactions that this machine has open: one for each lock, since nobody else may write there."""
+        return self.directory / f"transactions{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        """What tells the databases apart that share a directory."""
         if self.url is None:
-            return self.directory / "run.lock"
-        name = hashlib.sha256(without_secrets(self.url).encode()).hexdigest()[:16]
-        return self.directory / f"run-{name}.lock"
+            return ""
+        return "-" + hashlib.sha256(without_secrets(self.url).encode()).hexdigest()[:16]
 
 
 def find_place(explicit: str | None, environ: Mapping[str, str]) -> Place:
