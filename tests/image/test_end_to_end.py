@@ -111,7 +111,7 @@ def add_lan(land: World) -> None:
 
 
 def seen_by_lan(guest: Node) -> str:
-    return guest.inside("sh", "-c", f"nc -w 3 {LAN_HOST} {TCP_PORT} </dev/null").stdout
+    return guest.inside("sh", "-c", f"timeout 3 nc {LAN_HOST} {TCP_PORT} </dev/null").stdout
 
 
 @pytest.mark.parametrize("snat", [True, False], ids=["with SNAT", "without SNAT"])
