@@ -174,3 +174,16 @@ def test_iptables_takes_the_rules_that_tailscaled_makes(box: Box) -> None:
             done = box.run(" && ".join(f"{program} --wait {rule}" for rule in rules) + f" && {program} -S")
             assert done.returncode == 0, done.stderr
             assert "-A FORWARD -i tailscale0 -j MARK" in done.stdout
+
+
+def test_tailscaled_starts_and_tells_its_state(box: Box) -> None:
+    """Without an interface and without a control server: what emulation is able to do."""
+    line = (
+        "tailscaled --state=mem: --socket=/tmp/s --tun=userspace-networking 2>/tmp/log & daemon=$!;"
+        " until [ -S /tmp/s ]; do sleep 1; done;"
+        " tailscale version; tailscale --socket=/tmp/s status; kill $daemon; wait $daemon; echo ended $?"
+    )
+    said = box.run(line).stdout
+    assert said.splitlines()[0].count(".") == 2, said
+    assert "Logged out." in said
+    assert said.endswith("ended 0\n")
