@@ -12,7 +12,7 @@ from mtts.core.facts import ContainerRow, Facts
 from mtts.core.health import Evidence, Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec
-from mtts.core.plan_update import Refused, SwapPlan, open_swap, plan_swap, staged_before, state_source
+from mtts.core.plan_update import Refused, SwapOrder, SwapPlan, open_swap, plan_swap, staged_before, state_source
 from mtts.core.rows import container_row
 from mtts.core.slots import Slots, clearing, slots_of
 from mtts.core.tag import Tag
@@ -45,7 +45,7 @@ def plan_on(
         slots=slots,
         live=slots.live,
         release=release,
-        transaction=transaction,
+        order=SwapOrder(transaction, bridge=""),
     )
 
 
@@ -333,7 +333,13 @@ def swap_adopted(**other: str) -> SwapPlan:
     facts, live = adopted(**other)
     node = a_node()
     planned = plan_swap(
-        router=a_router(node), node=node, facts=facts, slots=Slots(live), live=live, release=NEXT, transaction="t1"
+        router=a_router(node),
+        node=node,
+        facts=facts,
+        slots=Slots(live),
+        live=live,
+        release=NEXT,
+        order=SwapOrder("t1", bridge=""),
     )
     assert isinstance(planned, SwapPlan), planned
     return planned
