@@ -111,7 +111,6 @@ def plan_swap(
     waiting = staged_before(slots, release, in_ram=to_ram)
     leftovers = removals(row for row in slots.leftovers if row is not waiting)
     stage: tuple[Change, ...]
-    bridge = _Bridge(node, facts, release, order)
     if waiting is not None and waiting.tag is not None and waiting.tag.next_in is not None:
         stage, tag, root, id_ = (*leftovers,), without_marks(waiting.tag), waiting.root_dir, waiting.tag.next_in
     else:
@@ -120,7 +119,7 @@ def plan_swap(
         staged = _staged(node, facts, live, release, place=place, tag=tag)
         root = staged.identity["root-dir"]
         leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root and not to_ram
-        before = bridge.built(staged, tag) if _in_ram(live) else ()
+        before = _built(node, release, order, staged=staged, tag=tag) if _in_ram(live) else ()
         stage = (*scratch.changes, *before, *leftovers, *_stage(staged, leftover_root=leftover_root))
     settings, does_boot = _once_verified(node, Dialect(facts.version), live)
     planned = Transaction(
@@ -133,7 +132,7 @@ def plan_swap(
         strategy=str(choice.strategy),
         before_start=tuple(_before_start(node, place)),
         node_id=node_id_of(node, facts),
-        afterwards=tuple(bridge.taken_down()) if _in_ram(live) else (),
+        afterwards=tuple(_taken_down(node)) if _in_ram(live) else (),
     )
     return SwapPlan(choice, stage, planned, tuple(warnings))
 
@@ -165,44 +164,31 @@ def _in_ram(row: ContainerRow) -> bool:
     return row.tag is not None and row.tag.in_ram
 
 
-@dataclass(frozen=True, slots=True)
-class _Bridge:
+def _built(node: NodeSpec, release: Release, order: SwapOrder, *, staged: Add, tag: Tag) -> Iterator[Change]:
     """What brings the node back from the registry, should the power fail while it lives in memory alone."""
+    pinned = f"{release.image.name}@{release.index_digest or release.manifest_digest}"
+    script = render_bridge(order.bridge, BridgeOrder(order.transaction, tag, staged.props, pinned))
+    props = {
+        "start-time": "startup",
+        "interval": "0s",
+        "policy": "read,write",
+        "on-event": script,
+        "comment": str(Tag(node.name)),
+    }
+    yield from _taken_down(node)
+    identity = {"name": bridge_entry(node)}
+    why = "brings the node back should the power fail meanwhile"
+    yield Add("/system/scheduler", f"scheduler entry {bridge_entry(node)}", why, identity, identity | props)
 
-    node: NodeSpec
-    facts: Facts
-    release: Release
-    order: SwapOrder
 
-    @property
-    def name(self) -> str:
-        return f"mtts-bridge-{self.node.name}"
+def _taken_down(node: NodeSpec) -> Iterator[Change]:
+    name = bridge_entry(node)
+    yield Remove("/system/scheduler", f"scheduler entry {name}", "nothing needs it any more", {"name": name})
 
-    def built(self, staged: Add, tag: Tag) -> Iterator[Change]:
-        pinned = f"{self.release.image.name}@{self.release.index_digest or self.release.manifest_digest}"
-        script = render_bridge(self.order.bridge, BridgeOrder(self.order.transaction, tag, staged.props, pinned))
-        yield from self.taken_down()
-        yield Add(
-            "/system/scheduler",
-            self._label,
-            "brings the node back should the power fail meanwhile",
-            {"name": self.name},
-            {
-                "name": self.name,
-                "start-time": "startup",
-                "interval": "0s",
-                "policy": "read,write",
-                "on-event": script,
-                "comment": str(Tag(self.node.name)),
-            },
-        )
 
-    def taken_down(self) -> Iterator[Change]:
-        yield Remove("/system/scheduler", self._label, "nothing needs it any more", {"name": self.name})
-
-    @property
-    def _label(self) -> str:
-        return f"scheduler entry {self.name}"
+def bridge_entry(node: NodeSpec) -> str:
+    """The name of the scheduler entry that guards a node while it lives in memory."""
+    return f"mtts-bridge-{node.name}"
 
 
 def staged_before(slots: Slots, release: Release, *, in_ram: bool = False) -> ContainerRow | None:
@@ -225,7 +211,9 @@ def open_swap(id_: str, *, node: NodeSpec, dialect: Dialect, old: ContainerRow, 
     settings, does_boot = _once_verified(node, dialect, old)
     tag = replace(without_marks(new.tag or Tag(node.name)), next_in=id_, tx=None)
     strategy = str(Strategy.RAM_BRIDGE if tag.in_ram or _in_ram(old) else Strategy.A_B)
-    return Transaction(id_, node.name, tag, new.root_dir, settings, does_boot and not tag.in_ram, strategy)
+    afterwards = tuple(_taken_down(node)) if _in_ram(old) else ()
+    boots = does_boot and not tag.in_ram
+    return Transaction(id_, node.name, tag, new.root_dir, settings, boots, strategy, afterwards=afterwards)
 
 
 def _once_verified(node: NodeSpec, dialect: Dialect, old: ContainerRow) -> tuple[dict[str, str], bool]:

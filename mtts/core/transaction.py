@@ -70,7 +70,7 @@ class Transaction:
     node_id: str | None = None
     """Who the node must be in the tailnet afterwards; None where that was not seen, or is another each time."""
     afterwards: tuple[Change, ...] = ()
-    """Once the old container is gone."""
+    """Once the new container has taken the old one's place, which is then removed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ class Progress:
     is_restaged: bool = False
     is_unguarded: bool = False
     """The new container was started without a guard."""
+    is_ram_lost: bool = False
+    """The old container lived in memory, and the router restarted: it cannot serve any more."""
     is_guard_late: bool = False
     """A guard was waited for in vain."""
 
@@ -117,12 +119,21 @@ def seen_of(containers: Sequence[ContainerRow], node: str, transaction: str) -> 
     return Seen(old, new)
 
 
+def serving_tag(containers: Sequence[ContainerRow], node: str) -> Tag | None:
+    """What is recorded of the container of a node that is up; None where none is."""
+    return next((row.tag for row in containers if row.is_up and row.tag and _is_record(row.tag, node)), None)
+
+
+def _is_record(tag: Tag, node: str) -> bool:
+    return tag.node == node and tag.is_recorded
+
+
 def next_step(seen: Seen, progress: Progress) -> Step:
     """What brings the swap forward, or, where the new container is not wanted, back."""
     old, new = seen.old, seen.new
     if new is None or new.tag is None:
-        return Step.STAGE if progress.failure is None and old is not None else Step.END
-    if old is None:
+        return _without_new(old, progress)
+    if old is None or (progress.is_ram_lost and not new.tag.is_recorded):
         return _alone(new, progress)
     if new.tag.is_recorded:
         return _committing(old, new, progress)
@@ -133,15 +144,23 @@ def next_step(seen: Seen, progress: Progress) -> Step:
     return Step.CONFIRM
 
 
+def _without_new(old: ContainerRow | None, progress: Progress) -> Step:
+    if old is None:
+        return Step.END
+    if progress.failure is None:
+        return Step.STAGE
+    return Step.END if old.is_up or progress.is_ram_lost else Step.RESTORE  # somebody removed the other one meanwhile
+
+
 def _alone(new: ContainerRow, progress: Progress) -> Step:
     """Nothing else can carry the node: it is in place, or fell off a bridge."""
     if progress.failure is not None or new.tag is None or new.tag.is_recorded:
         return Step.END
+    if new.is_up:
+        return Step.CONFIRM
     if not new.is_imported:
         return Step.AWAIT_PULL
-    if not progress.is_proven:
-        return Step.PROVE_IMAGE
-    return Step.CONFIRM if new.is_up else Step.START
+    return Step.START if progress.is_proven else Step.PROVE_IMAGE
 
 
 def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:

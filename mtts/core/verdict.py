@@ -28,15 +28,24 @@ class Verdict:
 
 
 def judge_failure(
-    code: str, *, has_switched: bool, way_back: str | None, was_healthy: bool, is_same_release: bool
+    code: str,
+    *,
+    has_switched: bool,
+    way_back: str | None,
+    was_healthy: bool,
+    is_same_release: bool,
+    was_awaited: bool = False,
 ) -> Verdict:
     """The end of a swap that failed with `code`.
 
     `has_switched` says that the old container was stopped, `way_back` with which code it failed to come back, None
-    where it serves. Where neither of the two comes online although both run, it is rather the tailnet that is away.
+    where it serves, `was_awaited` that a run tried to reach the node all the time in which nobody confirmed it. Where
+    neither of the two comes online although both run, it is rather the tailnet that is away.
     """
     back = Outcome.ROLLED_BACK if has_switched else Outcome.KEPT_OLD
     outcome = back if way_back is None else Outcome.BROKEN
+    if code == "swap-unconfirmed" and was_awaited and way_back is None:
+        return Verdict(outcome, Hold.ROUTER)  # each further try would take the node away for as long again
     is_to_blame = has_switched and code in _RAN_AND_FAILED
     if way_back is not None:
         is_to_blame = is_to_blame and was_healthy and code != "not-healthy"

@@ -15,9 +15,10 @@ from mtts.core.flash import FlashSample, Moment
 from mtts.core.image import Release
 from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
 from mtts.core.plan_update import SwapPlan
-from mtts.core.transaction import Progress, Seen, Step, Transaction, going_back, next_step, seen_of
+from mtts.core.tag import Tag
+from mtts.core.transaction import Progress, Seen, Step, Transaction, going_back, next_step, seen_of, serving_tag
 from mtts.core.verdict import Hold, Verdict, judge_failure
-from mtts.engine.gather import gather_containers
+from mtts.engine.gather import gather_containers, read_file
 from mtts.engine.observe import NodeObserver
 from mtts.engine.sample import sample
 from mtts.engine.services import NodeWork
@@ -64,6 +65,8 @@ class Swap:
         if log.is_proven:
             self._steps.take_as_proven()
         self._has_swapped = False
+        self._serving: Tag | None = None
+        """Of the container that serves now."""
         self._remaining: tuple[Problem, ...] = ()
         taken_s = work.services.clock.now()
         self._samples = [FlashSample.of(resource, router=work.router.name, moment=Moment.BEFORE, taken_s=taken_s)]
@@ -131,11 +134,17 @@ class Swap:
                 self._progress = replace(self._progress, failure=error.problem, is_guard_late=step is Step.ABORT)
 
     async def _look(self, work: NodeWork) -> Seen:
-        seen = seen_of(await gather_containers(work.session), self._transaction.node, self._transaction.id)
+        containers = await gather_containers(work.session)
+        seen = seen_of(containers, self._transaction.node, self._transaction.id)
+        self._serving = serving_tag(containers, self._transaction.node)
         tag = seen.new.tag if seen.new is not None else None
         self._has_swapped = self._has_swapped or seen.is_swapped or (tag is not None and tag.failed is not None)
-        if tag is not None and self._progress.failure is None:
-            self._progress = replace(self._progress, failure=going_back(tag))
+        failure = self._progress.failure or (going_back(tag) if tag is not None else None)
+        is_ram_lost = self._progress.is_ram_lost or await _is_gone(work, seen.old)
+        has_lost_ground = is_ram_lost and self._old.is_up and seen.new is None  # the plan is of before the restart
+        if failure is None and (has_lost_ground or await _is_gone(work, seen.new)):
+            failure = self._steps.restarted()
+        self._progress = replace(self._progress, failure=failure, is_ram_lost=is_ram_lost)
         return seen
 
     async def _do(self, work: NodeWork, step: Step, seen: Seen) -> None:
@@ -220,10 +229,13 @@ class Swap:
         failure = self._progress.failure
         if failure is None:
             return Swapped(self._updated())
-        verdict = self._judge(failure, way_back=None)
+        verdict = self._judge(failure, way_back=None if self._serving else "changed-underway")
         if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
             failure = replace(failure, hint="publish a corrected image; the next run takes it up")
-        return Swapped(replace(self._result().ended(verdict.outcome, failure), warnings=self._remaining), verdict.hold)
+        ended = replace(self._result().ended(verdict.outcome, failure), warnings=self._remaining)
+        if self._serving is not None:  # after a bridge broke down, that is not what it began with
+            ended = replace(ended, to_version=self._serving.version, to_digest=self._serving.platform)
+        return Swapped(ended, verdict.hold)
 
     def _broken(self, error: MttsError) -> Swapped:
         failure = self._progress.failure
@@ -249,6 +261,7 @@ class Swap:
             way_back=way_back,
             was_healthy=self._was_healthy,
             is_same_release=tag is not None and tag.platform == self._transaction.staged.platform,
+            was_awaited=self._progress.triggered is not None,
         )
 
     async def _sample(self, work: NodeWork, moment: Moment) -> None:
@@ -273,3 +286,10 @@ class Swap:
             downtime_s=self._work.outage.duration_s,
             samples=tuple(self._samples) if self._work.mark.wrote else (),
         )
+
+
+async def _is_gone(work: NodeWork, row: ContainerRow | None) -> bool:
+    """Whether a container that lives in memory was lost with it, in a restart of the router."""
+    if row is None or row.is_up or row.tag is None or not row.tag.in_ram or not row.is_imported:
+        return False
+    return await read_file(work.session, row.root_dir, "type") is None

@@ -10,7 +10,7 @@ from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow
 from mtts.core.guard import GuardOrder, retired
 from mtts.core.image import Release
-from mtts.core.tag import Tag
+from mtts.core.tag import UNPROVEN, Tag
 from mtts.core.transaction import MOST_ATTEMPTS, Progress, Seen, Transaction, boots, seen_of
 from mtts.engine import guard
 from mtts.engine.apply import Applier
@@ -32,6 +32,8 @@ class SwapSteps:
         self._applier = Applier(work, observer, release)
         self._observer = observer
         self._work = work
+        self._release = release
+        self._is_proven = False
         self._old_log: frozenset[str] = frozenset()
         """Of the old container before it was stopped."""
 
@@ -62,6 +64,10 @@ class SwapSteps:
             "the next run tries it again",
         )
 
+    def restarted(self) -> Problem:
+        """Why a container in memory cannot take the node's place."""
+        return Problem("changed-underway", "the router restarted, and what lay in its memory is gone")
+
     async def stage(self, changes: tuple[Change, ...]) -> None:
         await self._applier.apply_all(changes)
 
@@ -69,11 +75,15 @@ class SwapSteps:
         await self._applier.apply_all([AwaitPull(self._root, self._label, "the router pulls and unpacks it by itself")])
 
     async def prove_image(self) -> None:
+        """Nothing where an earlier run staged a release that cannot be asked for any more: it is recorded as such."""
+        if self._release is None:
+            return
         await self._applier.apply_all([ProveImage(self._root, self._label, "the tag may have moved meanwhile")])
         self.take_as_proven()
 
     def take_as_proven(self) -> None:
         """Its comment says since before the pull what it is meant to be, and a proof of that is not needed twice."""
+        self._is_proven = True
         self._applier.vouch_for(self._root)
 
     async def arm(self, seen: Seen) -> int:
@@ -120,7 +130,11 @@ class SwapSteps:
         settings = dict(self._transaction.settings)
         if seen.old is None:  # nobody hands it over
             settings["start-on-boot"] = "yes" if self._transaction.boots else "no"
+        if _marks(seen).armed is not None:  # no guard is rehearsed for an image that was not proven
+            self.take_as_proven()
         verified = replace(self._transaction.staged, next_in=None, tx=self._transaction.id)
+        if self._release is None and not self._is_proven:
+            verified = replace(verified, version=UNPROVEN, platform=None, index=None)
         node = f"node {self._transaction.node}"
         await self._applier.apply_all(
             [
@@ -147,9 +161,9 @@ class SwapSteps:
         )
 
     async def retire(self, seen: Seen) -> None:
+        await self._applier.apply_all(self._transaction.afterwards)
         if seen.old is not None:
             await self._remove(seen.old, "its successor is proven")
-        await self._applier.apply_all(self._transaction.afterwards)
 
     async def abort(self, seen: Seen) -> None:
         """Tell the guard to go back at once."""

@@ -3,6 +3,7 @@
 import pytest
 
 from mtts.core.outcome import Outcome
+from mtts.lab.journal import JournalEntry
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Deployment, versions
@@ -46,3 +47,37 @@ async def test_a_release_takes_the_place_of_one_that_fills_the_flash(
     await here.wait(BOOT_S + 60)
     assert here.online == [node]
     assert (await here.update(store)).outcome is Outcome.NO_OP
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))
+@pytest.mark.parametrize("k", range(1, 24))
+async def test_a_power_cut_at_any_write_ends_with_the_new_release_after_another_run(
+    deployment: MakeDeployment, store: Store, version: str, k: int
+) -> None:
+    here = await small_board(deployment, version)
+    (node,) = here.online
+    watch = Watch(here)
+    here.publish("1.2.4")
+    left = k
+
+    def cut(_entry: JournalEntry) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            here.router.faults.power_cut()
+
+    watch.also = cut
+    first = await here.update(store)
+    watch.also = None
+    await here.wait(BOOT_S + 400)
+
+    assert here.online == [node], first
+    second = await here.update(store)
+    third = await here.update(store)
+
+    assert Outcome.UPDATED in {first.outcome, second.outcome, third.outcome}, (first, second, third)
+    assert third.outcome is Outcome.NO_OP
+    assert here.container.root.startswith("mtts/root/")
+    assert here.rows("/system/scheduler") == []
+    assert here.online == [node]
+    watch.assert_kept()

@@ -14,20 +14,23 @@
 :local done false
 :while (!$done) do={
   :local boots false
-  :local found ""
-  :foreach id in=[/container/find] do={
-    :local row [/container/get $id]
+  :local id ""
+  :local found [:toarray ""]
+  :foreach one in=[/container/find] do={
+    :local row [/container/get $one]
     :local said [:tostr ($row->"comment")]
     :if ($said = $owned || [:pick $said 0 ([:len $owned] + 1)] = "$owned ") do={
       :if ([:tostr ($row->"start-on-boot")] = "true") do={:set boots true}
-      :if ([:typeof [:find "$said " $mine]] = "num") do={:set found $row}
+      :if ([:typeof [:find "$said " $mine]] = "num") do={
+        :set id $one
+        :set found $row
+      }
     }
   }
-  :local id ($found->".id")
   :if ($boots) do={
     :set done true
   } else={
-    :if ([:typeof $found] != "array") do={
+    :if ($id = "") do={
       :set try ($try + 1)
       # By digest where the router takes that, else by tag.
       :if ($try % 2 = 1) do={
