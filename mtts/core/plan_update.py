@@ -45,6 +45,9 @@ COPIED: Final = (
 """What a container that was set up by hand hands on to its successor."""
 
 _USELESS: Final = (ContainerState.FAILED, ContainerState.DELETING)
+_LISTS: Final = ("envlist", "envlists", "mounts", "mountlists")
+"""What surrounds the node, by whichever names: a router that was upgraded to RouterOS 7.21 keeps those that it had."""
+
 _COMMAND: Final = ("entrypoint", "cmd")
 _BOOTING: Final = ("start-on-boot", "restart-policy", "restart-interval", "restart-max-count", "auto-restart-interval")
 
@@ -265,7 +268,11 @@ def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, 
     wanted = container_object(
         replace(node, image=release.image), dialect, release, veth=veth_name(node), place=place, slot=slot
     )
-    props, alternatives, identity = {**wanted.props, "comment": str(tag)}, wanted.alternatives, wanted.identity
+    props, alternatives, identity = (
+        {**wanted.props, **_copied(live, _LISTS), "comment": str(tag)},
+        wanted.alternatives,
+        wanted.identity,
+    )
     if tag.in_ram:
         identity = {"root-dir": ram_root(node.name, slot)}
         props |= {**identity, "name": f"{node.name}-ram"} if "name" in props else identity

@@ -12,6 +12,7 @@ from mtts.core.errors import DeadlineError, MttsError, Problem, RouterLockedErro
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Resource
 from mtts.core.flash import FlashSample, Moment
+from mtts.core.health import Evidence
 from mtts.core.image import Release
 from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
 from mtts.core.plan_update import SwapPlan
@@ -274,7 +275,7 @@ class Swap:
             outcome=Outcome.UPDATED,
             to_version=tag.version,
             to_digest=tag.platform,
-            evidence=self._steps.evidence,
+            evidence=self._steps.evidence or str(Evidence.RECORD),  # an earlier run proved it
             warnings=(*(self._plan.warnings if self._plan else ()), *self._remaining),
         )
 
