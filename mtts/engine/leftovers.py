@@ -61,6 +61,8 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     What the router does not let go of, or what does not come up again, the decision and the swap deal with.
     """
     id_ = slots.open_transaction
+    if any(known.key.id != id_ for known in work.services.journal.open_of(work.router.name, work.node.name)):
+        await work.hold()  # the run that was killed over it may have left the lock, which goes with this one
     close_settled(work, id_)
     if id_ is None:
         return await without_strays(work, slots)
