@@ -318,6 +318,11 @@ _JOURNALS: WeakKeyDictionary[Lab, MemoryJournal] = WeakKeyDictionary()
 """Each lab's controllers are one machine, unless a test says otherwise."""
 
 
+def forget_journal(lab: Lab) -> None:
+    """From now on it is another machine that works on the lab's routers."""
+    _JOURNALS.pop(lab, None)
+
+
 @asynccontextmanager
 async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | None = None) -> AsyncIterator[Services]:
     """What one run of a command has at hand, over real sockets."""

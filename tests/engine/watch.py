@@ -6,10 +6,10 @@ must not behave differently because it is watched.
 
 At every instant: I1, I4, I16 (what is proven is there with its image, and runs, or boots, or a script is at work on
 it), I2, I5, I6, I10 (floors of flash and RAM). At every write: I2 and I9 (what it names, and what changed), I7, I13,
-I15. `assert_kept`: I2, I5, I13, I15. `assert_settled`: I10 and I18, nothing of an attempt remains.
+I14, I15. `assert_kept`: I2, I5, I13, I15. `assert_settled`: I10 and I18, nothing of an attempt remains.
 By those who run updates (attempt.py): I8, I11, I12, I17, I19; I3 by having another controller, without the journal of
-the first one, go on. I20 takes several routers (tests/matrix/test_any_order.py). I14 is not seen on the router: the
-lock of a controller is its own (tests/adapters/test_run_lock.py), and none is kept on routers yet.
+the first one, go on. I20 takes several routers (tests/matrix/test_any_order.py). Of the two locks of I14 the one on
+the router is looked for at every write of a session; a machine's own is in tests/adapters/test_run_lock.py.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from mtts.lab.container import UP, Container, Phase
 from mtts.lab.faults import OTHERS_FILE
 from mtts.lab.fleet import PASSWORD
 from mtts.lab.journal import JournalEntry
-from tests.engine.fleet import Deployment
+from tests.engine.fleet import LOCK_PATH, Deployment
 
 KEPT_BYTES = 16 * 1024
 """What an attempt that failed may cost: the file system's own bookkeeping."""
@@ -51,12 +51,10 @@ class Watch:
     _identity: bytes = field(init=False)
     _recorded: set[str] = field(init=False)
     _used_bytes: int = field(init=False)
-    _beside: object = field(init=False)
 
     def __post_init__(self) -> None:
         self._identity = self.here.router.files()[self._state_file]
         self._used_bytes = flash_used(self.here)
-        self._beside = self._left_beside()
         self.rebase()
         self.here.lab.clock.watchers.append(self._look_around)
         self.here.router.faults.on_write(lambda _number, entry: self._look(entry))
@@ -154,6 +152,9 @@ class Watch:
             "I7: what is recorded serves": all(one.phase is Phase.RUNNING for one in newly)
             and (not newly or bool(self.here.online)),
             "I9: what is not ours is as it was": self.here.untagged() == self._untagged,
+            "I14: no session writes without the lock": not entry.session
+            or menu == LOCK_PATH
+            or bool(self.here.rows(LOCK_PATH)),
         }
 
     def _processes(self) -> Counter[str]:
@@ -182,16 +183,20 @@ class Watch:
         texts += [_comment(one) for one in self._ours()]
         assert not [text for text in texts if any(secret in text for secret in self._secrets())]
 
-    def assert_settled(self) -> None:
-        """One container of ours, the flash as full as ever, nothing at work and nothing left behind."""
+    def assert_settled(self, *, may_be_locked: bool = False) -> None:
+        """One container of ours, the flash as full as ever, nothing at work and nothing left behind.
+
+        The lock of a run that was killed on another machine `may_be_locked` for ever, as long as nobody writes.
+        """
         (_one,) = self._ours()
         assert not self.here.router.device.scripts.jobs
-        assert self._left_beside() == self._beside
+        left = self._left_beside()
+        assert [rows for path, rows in left.items() if rows and not (may_be_locked and path == LOCK_PATH)] == []
         assert abs(flash_used(self.here) - _others_bytes(self.here) - self._used_bytes) <= KEPT_BYTES
 
-    def _left_beside(self) -> object:
+    def _left_beside(self) -> dict[str, list[dict[str, str]]]:
         """What an attempt might leave besides containers and files."""
-        return [self.here.rows(path) for path in ("/system/script", "/system/scheduler")]
+        return {path: self.here.rows(path) for path in (LOCK_PATH, "/system/scheduler")}
 
 
 def _comment(container: Container) -> str:

@@ -18,9 +18,14 @@ class Strategy:
     """Options of the lab."""
     points: int
     """The writes of a clean update, those of the guard on the router and each start of a script included."""
+    back_s: float
+    """After a boot, the router has brought the node back by itself."""
 
 
-STRATEGIES: Final[Mapping[str, Strategy]] = {"a/b": Strategy({}, 10)}
+STRATEGIES: Final[Mapping[str, Strategy]] = {
+    "a/b": Strategy({}, points=12, back_s=10),
+    "ram-bridge": Strategy({"flash_free": 2_000_000}, points=23, back_s=120),
+}
 
 
 def _nothing(_faults: Faults) -> None:
@@ -35,6 +40,8 @@ KINDS: Final[Mapping[str, Callable[[Faults], object]]] = {
 """What happens to the router when a write took effect and its reply is not sent yet; `kill` ends the run as well."""
 WAITS_S: Final = (0.0, 7.0, 65.0, 800.0)
 """How long nobody comes then; the last one is longer than any guard waits."""
+LOCK_S: Final = 7200.0
+"""After that long a lock on the router is nobody's any more."""
 AWAY_S: Final = 7.0
 """For so long there is no way to a router through its node while the guard swaps."""
 
@@ -51,18 +58,25 @@ class Case:
 
     @property
     def wait_s(self) -> float:
+        if self.leaves_lock:
+            return LOCK_S
         wait_s = WAITS_S[(self.point + list(KINDS).index(self.kind)) % len(WAITS_S)]
         return max(wait_s, AWAY_S) if self.path == "tailnet" else wait_s
 
     @property
     def has_other_controller(self) -> bool:
-        """Whether the next run is another controller's, which knows nothing of the first one (I3)."""
+        """Whether the next run is another machine's, without the first one's store and journal (I3)."""
         return self.point % 2 == 1
+
+    @property
+    def leaves_lock(self) -> bool:
+        """Whether a lock is left on the router by a run that the next controller has never heard of."""
+        return self.has_other_controller and self.kind == "kill"
 
     @property
     def group(self) -> str:
         """What it is counted with."""
-        return f"{self.version:8}{self.strategy:8}{self.path:9}{self.kind}"
+        return f"{self.version:8}{self.strategy:12}{self.path:9}{self.kind}"
 
     def __str__(self) -> str:
         return f"{self.version}-{self.strategy}-{self.path}-{self.kind}-{self.point}"

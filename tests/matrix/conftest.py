@@ -39,6 +39,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 total[group] += 1
                 passed[group] += outcome == "passed"
     for group in sorted(total):
-        terminalreporter.write_line(f"{group:34}{passed[group]:4}/{total[group]}")
+        terminalreporter.write_line(f"{group:38}{passed[group]:4}/{total[group]}")
     if total:
-        terminalreporter.write_line(f"{'':34}{passed.total():4}/{total.total()}")
+        terminalreporter.write_line(f"{'':38}{passed.total():4}/{total.total()}")
