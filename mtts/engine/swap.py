@@ -142,7 +142,8 @@ class Swap:
         self._has_swapped = self._has_swapped or seen.is_swapped or (tag is not None and tag.failed is not None)
         failure = self._progress.failure or (going_back(tag) if tag is not None else None)
         is_ram_lost = self._progress.is_ram_lost or await _is_gone(work, seen.old)
-        has_lost_ground = is_ram_lost and self._old.is_up and seen.new is None  # the plan is of before the restart
+        serves_another = seen.old is None or seen.old.id != self._old.id  # one that booted: the plan would remove it
+        has_lost_ground = self._old.is_up and seen.new is None and (is_ram_lost or serves_another)
         if failure is None and (has_lost_ground or await _is_gone(work, seen.new)):
             failure = self._steps.restarted()
         self._progress = replace(self._progress, failure=failure, is_ram_lost=is_ram_lost)
