@@ -135,7 +135,7 @@ def plan_swap(
         strategy=str(choice.strategy),
         before_start=tuple(_before_start(node, place)),
         node_id=node_id_of(node, facts),
-        afterwards=tuple(_taken_down(node)) if _in_ram(live) else (),
+        afterwards=tuple(bridge_taken_down(node)) if _in_ram(live) else (),
     )
     return SwapPlan(choice, stage, planned, tuple(warnings))
 
@@ -178,13 +178,14 @@ def _built(node: NodeSpec, release: Release, order: SwapOrder, *, staged: Add, t
         "on-event": script,
         "comment": str(Tag(node.name)),
     }
-    yield from _taken_down(node)
+    yield from bridge_taken_down(node)
     identity = {"name": bridge_entry(node)}
     why = "brings the node back should the power fail meanwhile"
     yield Add("/system/scheduler", f"scheduler entry {bridge_entry(node)}", why, identity, identity | props)
 
 
-def _taken_down(node: NodeSpec) -> Iterator[Change]:
+def bridge_taken_down(node: NodeSpec) -> Iterator[Change]:
+    """Nothing more happens to the node at a boot."""
     name = bridge_entry(node)
     yield Remove("/system/scheduler", f"scheduler entry {name}", "nothing needs it any more", {"name": name})
 
@@ -214,7 +215,7 @@ def open_swap(id_: str, *, node: NodeSpec, dialect: Dialect, old: ContainerRow, 
     settings, does_boot = _once_verified(node, dialect, old)
     tag = replace(without_marks(new.tag or Tag(node.name)), next_in=id_, tx=None)
     strategy = str(Strategy.RAM_BRIDGE if tag.in_ram or _in_ram(old) else Strategy.A_B)
-    afterwards = tuple(_taken_down(node)) if _in_ram(old) else ()
+    afterwards = tuple(bridge_taken_down(node)) if _in_ram(old) else ()
     boots = does_boot and not tag.in_ram
     return Transaction(id_, node.name, tag, new.root_dir, settings, boots, strategy, afterwards=afterwards)
 

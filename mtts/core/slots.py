@@ -63,6 +63,11 @@ def ram_root(node: str, slot: str) -> str:
     return f"{_RAM}{node}/{slot}"
 
 
+def is_in_memory(row: ContainerRow) -> bool:
+    """Whether a container lies where `ram_root` puts it."""
+    return row.root_dir.startswith(_RAM)
+
+
 def clearing(slots: Slots) -> Iterator[Change]:
     """Have the node's own container run again where it does not, then take away what an interrupted update left."""
     yield from serving(slots)

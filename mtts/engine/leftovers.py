@@ -8,10 +8,11 @@ from mtts.core.errors import Problem, RegistryError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Resource
 from mtts.core.image import Digest, Release
+from mtts.core.inventory import NodeSpec
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.core.plan_update import open_swap
+from mtts.core.plan_update import bridge_taken_down, open_swap
 from mtts.core.platforms import router_platform
-from mtts.core.slots import Slots, not_deployed, removals, serving
+from mtts.core.slots import Slots, is_in_memory, not_deployed, removals, serving
 from mtts.core.transaction import Seen, seen_of
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_resource
@@ -109,14 +110,15 @@ async def _clear(work: NodeWork, slots: Slots, observer: NodeObserver) -> Proble
     try:
         await applier.apply_all(serving(slots))
     except StepFailedError:
-        await _take_away(applier, slots)
+        await _take_away(applier, work.node, slots)
         raise
-    return await _take_away(applier, slots)
+    return await _take_away(applier, work.node, slots)
 
 
-async def _take_away(applier: Applier, slots: Slots) -> Problem | None:
+async def _take_away(applier: Applier, node: NodeSpec, slots: Slots) -> Problem | None:
+    was_bridged = any(is_in_memory(row) for row in slots.leftovers)
     try:
-        await applier.apply_all(removals(slots.leftovers))
+        await applier.apply_all([*(bridge_taken_down(node) if was_bridged else ()), *removals(slots.leftovers)])
     except StepFailedError as error:
         return error.problem
     return None
