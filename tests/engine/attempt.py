@@ -14,7 +14,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.lab.images import LabImage
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import LOCK_PATH, Deployment, lab_image
+from tests.engine.fleet import LOCK_PATH, REPOSITORY, Deployment, lab_image
 from tests.engine.watch import KEPT_BYTES, Watch, flash_used, is_proven
 
 PLATFORM = "linux/arm64"
@@ -153,7 +153,8 @@ def _comparable(snapshot: dict[str, Any]) -> Any:
         row["comment"] = re.sub(r" tx=\w+", "", row["comment"])
     disks = [{name: row[name] for name in row if name != "tmpfs-max-size"} for row in snapshot["/disk"]]
     text = json.dumps({**snapshot, "/container": rows, "/disk": disks, LOCK_PATH: []})
-    return json.loads(re.sub(r"(root/tailscale/|tailscale-)[ab]\b", r"\1*", text))
+    text = re.sub(r"(root/tailscale/|tailscale-)[ab]\b", r"\1*", text)
+    return json.loads(re.sub(rf"({REPOSITORY})(:stable|@sha256:\w+)", r"\1", text))  # a bridge asks for what it had
 
 
 def _config_digest(image: LabImage) -> str:
