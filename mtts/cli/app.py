@@ -21,6 +21,7 @@ from mtts.cli import (
     remove,
     rollback,
     schema,
+    script,
     status,
     trust,
     update,
@@ -56,6 +57,7 @@ _COMMANDS: Final[Mapping[str, tuple[Callable[..., None], str]]] = {
     "logs": (logs.logs, "Print the logs of nodes."),
     "remove": (remove.remove, "Take everything of ours off routers."),
     "trust": (trust.trust, "Show and pin the routers' TLS certificates."),
+    "script": (script.script, "Print RouterOS commands to paste, or a router's own updater."),
     "schema": (schema.schema, "Print the inventory's JSON Schema."),
 }
 for _name, (_command, _short_help) in _COMMANDS.items():

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from mtts.adapters.journal import FileJournal
 from mtts.adapters.processes import SystemProcesses
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.registry.client import HttpxRegistry
+from mtts.adapters.registry.token_address import anonymous_way
 from mtts.adapters.routeros.routers import LibrouterosRouters, fetch_fingerprint
 from mtts.adapters.routeros.tls import normal_fingerprint
 from mtts.adapters.run_lock import run_lock
@@ -22,7 +23,8 @@ from mtts.adapters.secrets import SecretStore, open_secret
 from mtts.adapters.store.place import find_place
 from mtts.cli.options import Settings
 from mtts.core.events import Emit
-from mtts.core.inventory import Inventory, Router
+from mtts.core.image import ImageRef
+from mtts.core.inventory import Inventory, RegistryAccess, Router
 from mtts.core.outcome import NodeResult
 from mtts.engine.remembering import RememberingRegistry
 from mtts.engine.services import Scripts, Services
@@ -111,3 +113,14 @@ async def show_fingerprint(services: Services, router: Router) -> list[tuple[Nod
     remark = " (pinned)" if is_pinned else f" (the inventory has {router.fingerprint})" if router.fingerprint else ""
     shown = ShownFingerprint(router.name, fingerprint, is_pinned, remark)
     return [(NodeResult.of(router.name, ""), shown)]
+
+
+def anonymous_way_for(settings: Settings) -> Callable[[ImageRef], Awaitable[tuple[str, str | None]]]:
+    """Asks the registry of an image where it is, and where those without credentials get a token."""
+
+    async def ask(image: ImageRef) -> tuple[str, str | None]:
+        access = inventory_for(settings).registries.get(image.registry) or RegistryAccess(host=image.registry)
+        found = await anonymous_way(access, image, clock=SystemClock())
+        return found.registry, found.tokens
+
+    return ask

@@ -82,6 +82,10 @@ CODES: Final[Mapping[str, str]] = {
     "transaction-open": "An update of the node was interrupted; `mtts resume` finishes or undoes it.",
     "release-staged": "A release is unpacked beside the running one and waits for the next `mtts update`.",
     "not-deployed": "The router has no such node; `mtts deploy` makes it.",
+    # routers that update themselves
+    "foreign-updater": "A script on the router renews containers by itself, and may undo what mtts does.",
+    "updates-itself": "The router has an updater of its own for the node, so that mtts leaves updates to it.",
+    "updater-unsuited": "The node cannot be left to an updater on its router.",
     # registries
     "image-not-found": "The registry has no such image, or does not show it to anonymous clients.",
     "image-denied": "The registry wants credentials for this image.",

@@ -106,6 +106,23 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class SelfUpdate:
+    """One script that renews containers."""
+
+    name: str
+    started_by: str | None
+    """The entry of the scheduler; None where nothing is known to start it."""
+    is_own: bool
+    """Whether it is mtts' updater of the node."""
+    concerns_node: bool
+    """Whether its text names the node or what belongs to it, or takes every container that there is."""
+
+    @property
+    def is_in_the_way(self) -> bool:
+        return self.started_by is not None and self.concerns_node
+
+
+@dataclass(frozen=True, slots=True)
 class Preconditions:
     """What is read only when something is going to be written; None where the router did not say."""
 
@@ -125,6 +142,8 @@ class Preconditions:
     device_mode_scheduler: bool | None = None
     leftover_root: bool = False
     """Whether the root directory of the entry to be made is there already, and no entry uses it."""
+    self_updates: tuple[SelfUpdate, ...] = ()
+    """What else renews containers on the router."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from mtts.core.health import Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
+from mtts.core.self_updates import updates_itself
 from mtts.core.slots import Slots, other_slot, ram_root, removals
 from mtts.core.storage import Place
 from mtts.core.strategy import Choice, Strategy, choose_strategy, second_half
@@ -98,6 +99,8 @@ def plan_swap(
     checks = check_node(facts=facts, router=router, node=node, release=release)
     problems = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem is not None]
     warnings = [check.problem for check in checks if check.level is Level.WARNING and check.problem is not None]
+    by_itself = updates_itself(facts.preconditions.self_updates, router.name) if facts.preconditions else None
+    problems = [*([by_itself] if by_itself else []), *problems]
     problems = [problem for problem in problems if problem.code != "flash-too-small"]  # a strategy is what says that
     place = place_of(router, node, facts, release)
     if isinstance(place, Problem):  # it is among the problems

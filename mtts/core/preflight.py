@@ -13,6 +13,7 @@ from mtts.core.flash import staging_peak_bytes
 from mtts.core.image import Release
 from mtts.core.inventory import MIB, NodeSpec, Router, TlsMode
 from mtts.core.platforms import ARMV5, is_armv5, router_platform
+from mtts.core.self_updates import foreign_updater
 from mtts.core.storage import Place, choose_storage, standing_place
 from mtts.core.units import mib
 from mtts.core.version import NEWEST_KNOWN, OLDEST
@@ -121,6 +122,7 @@ def check_node(
     checks.extend(_check_package(facts))
     if facts.preconditions is not None:
         checks.extend(_check_router(facts, facts.preconditions))
+        checks.extend(_check_updaters(facts.preconditions))
     if pulls:
         checks.extend(_check_image(facts, router, release))
         checks.extend(_check_room(facts, router, node, release if isinstance(release, Release) else None))
@@ -201,6 +203,23 @@ def _check_router(facts: Facts, known: Preconditions) -> Iterator[Check]:
     if bad_blocks:
         problem = Problem("flash-bad-blocks", f"{bad_blocks} % of the flash's blocks are bad", "plan to replace it")
         yield Check("flash-health", Level.WARNING, problem.message, problem)
+
+
+def _check_updaters(known: Preconditions) -> Iterator[Check]:
+    """Whether something else renews the node's container; its own updater is in an update's way only."""
+    foreign = [found for found in known.self_updates if not found.is_own]
+    for found in foreign:
+        problem = foreign_updater(found)
+        yield Check("updaters", Level.PROBLEM if found.is_in_the_way else Level.WARNING, problem.message, problem)
+    if foreign:
+        return
+    own = next((found for found in known.self_updates if found.is_own), None)
+    if own is None:
+        yield Check("updaters", Level.OK, "none on the router")
+    elif own.started_by is None:
+        yield Check("updaters", Level.WARNING, f"{own.name} is there, and nothing starts it")
+    else:
+        yield Check("updaters", Level.OK, f"{own.name}: the router updates the node by itself")
 
 
 def _check_image(facts: Facts, router: Router, release: Release | Problem | None) -> Iterator[Check]:

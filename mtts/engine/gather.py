@@ -29,6 +29,7 @@ from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.node_context import FIRST_SLOT
 from mtts.core.preflight import place_of
+from mtts.core.self_updates import self_updates
 from mtts.core.storage import AUTO, persistent_places
 from mtts.core.tag import Tag
 from mtts.core.values import parse_size
@@ -122,6 +123,8 @@ async def gather_preconditions(
     router_clock = await session.print("/system/clock", props=("date", "time", "gmt-offset"))
     dns = await session.print("/ip/dns", props=("servers", "dynamic-servers", "use-doh-server"))
     users = await read_menu(session, "/user/active", set(), props=("name", "address", "via"))
+    scripts = await read_menu(session, "/system/script", set(), props=("name", "comment", "source"))
+    schedule = await read_menu(session, "/system/scheduler", set(), props=("name", "comment", "on-event", "disabled"))
     known = Preconditions(
         container_package=rows.container_package(packages),
         device_mode_container=_flag(device_mode, "container"),
@@ -130,6 +133,7 @@ async def gather_preconditions(
         dns_servers=rows.dns_servers(dns[0]) if dns else (),
         flash_disk=await read_file(session, "flash", "type") == "disk",
         state_bytes=None,
+        self_updates=self_updates(scripts, schedule, node),
         tailnet_session=any(_is_overlay_api_session(row, router.username) for row in users),
     )
     if router.storage == AUTO and not any(

@@ -9,6 +9,7 @@ _SAVED: Final = Path(__file__).parents[1] / "cases" / "cli"
 
 FILTERS: Final[Mapping[str, tuple[str, str]]] = {
     "ports": (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    "ports of services": (r"\bport=\d+", "port=PORT"),
     "digests": (r"sha256:[0-9a-f]{64}", "sha256:DIGEST"),
     "fingerprints": (r'"fingerprint": "[0-9a-f]{64}"', '"fingerprint": "FINGERPRINT"'),
     "run ids": (r'"run_id": "[0-9a-f]{32}"', '"run_id": "RUN-ID"'),

@@ -28,6 +28,9 @@ CASES: dict[str, tuple[Sequence[tuple[str, ...]], tuple[str, ...]]] = {
     "login-json": (DEPLOYED, ("login", "router1", "--json")),
     "remove": (DEPLOYED, ("remove", "router1", "--yes")),
     "remove-json": (DEPLOYED, ("remove", "router1", "--yes", "--json")),
+    "script": ((), ("script", "router1")),
+    "script-provision": ((), ("script", "router1", "--kind", "provision")),
+    "script-provision-again": (DEPLOYED, ("script", "router1", "--kind", "provision")),
     "remove-nothing": ((), ("remove", "router1", "--yes")),
 }
 RUN_KEYS = ["schema", "run_id", "command", "started", "finished", "routers", "summary"]
@@ -35,8 +38,15 @@ RESULT_KEYS = [
     *("router", "node", "outcome", "strategy", "from", "to", "downtime_s", "flash"),
     *("evidence", "error", "warnings", "next"),
 ]
-OWN_KEYS = {"check": ["checks"], "plan": ["plans"], "status": ["status"], "logs": ["logs"], "trust": ["fingerprints"]}
-COMMANDS = ("check", "plan", "deploy", "status", "logs", "login", "trust", "remove")
+OWN_KEYS = {
+    "check": ["checks"],
+    "plan": ["plans"],
+    "status": ["status"],
+    "logs": ["logs"],
+    "trust": ["fingerprints"],
+    "script": ["scripts"],
+}
+COMMANDS = ("check", "plan", "deploy", "status", "logs", "login", "trust", "script", "remove")
 
 
 @pytest.mark.parametrize("name", CASES)

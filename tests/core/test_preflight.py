@@ -39,6 +39,7 @@ def test_a_router_that_is_ready_has_nothing_but_ok() -> None:
         "device-mode",
         "clock",
         "dns",
+        "updaters",
         "image",
         "storage",
         "memory",
@@ -47,7 +48,7 @@ def test_a_router_that_is_ready_has_nothing_but_ok() -> None:
 
 def test_what_does_not_pull_asks_nothing_of_image_and_room() -> None:
     found = checks(facts_of(resource=a_resource(free_hdd_space="0", free_memory="0")), pulls=False, release=None)
-    assert list(found) == ["routeros", "connection", "package", "device-mode", "clock", "dns"]
+    assert list(found) == ["routeros", "connection", "package", "device-mode", "clock", "dns", "updaters"]
 
 
 @pytest.mark.parametrize(
