@@ -52,29 +52,27 @@ async def test_a_router_that_hangs_in_an_update_is_given_up_and_made_good_by_the
     assert [one.version for one in here.online] == ["1.2.4"]
 
 
-async def test_what_was_deployed_from_near_is_not_updated_through_its_own_node(
+async def test_what_was_deployed_from_near_is_updated_through_its_own_node(
     deployment: MakeDeployment, store: Store
 ) -> None:
     here = await deployment()
     here.router.faults.tailnet_path()
     assert (await here.deploy()).outcome is Outcome.DEPLOYED
     assert (await here.update(store)).outcome is Outcome.NO_OP
+    (node,) = here.online
     here.publish("1.2.4")
 
     result = await here.update(store)
 
-    assert result.outcome is Outcome.REFUSED
-    assert result.problem is not None
-    assert result.problem.code == "path-through-node"
-    assert here.writes == []
-    here.router.faults.tailnet_path(off=True)
-    assert (await here.update(store)).outcome is Outcome.UPDATED
+    assert (result.outcome, result.problem) == (Outcome.UPDATED, None)
+    assert [(one.id, one.version) for one in here.online] == [(node.id, "1.2.4")]
 
 
-@pytest.mark.parametrize("path", ["/container/add", "/container/stop", "/container/set"])
-async def test_a_container_that_somebody_edits_during_an_update_is_not_lost(
+@pytest.mark.parametrize("path", ["/container/add", "/execute", "/container/set"])
+async def test_a_container_that_somebody_takes_for_their_own_during_an_update_stays_theirs(
     deployment: MakeDeployment, store: Store, path: str
 ) -> None:
+    """F46: from the moment that its comment is another, nothing but what was under way is done to it."""
     here = await deployment()
     await here.deploy()
     (node,) = here.online
@@ -89,7 +87,9 @@ async def test_a_container_that_somebody_edits_during_an_update_is_not_lost(
 
     result = await here.update(store)
 
-    assert result.outcome is Outcome.UPDATED
+    assert "mine now" in [row.get("comment") for row in here.rows("/container")], result
+    assert [one.id for one in here.online] == [node.id]
+    await here.update(store)
     assert "mine now" in [row.get("comment") for row in here.rows("/container")]
     assert [one.id for one in here.online] == [node.id]
 

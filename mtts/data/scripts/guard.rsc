@@ -35,7 +35,12 @@
 :local confirm do={
   :if ({{handover}}) do={
     :do {/container/set $1 start-on-boot={{boots}}} on-error={}
-    :do {/container/set $2 start-on-boot=no comment={{retired}}} on-error={}
+    # One that somebody took for their own meanwhile stays as they have it.
+    :local said ""
+    :do {:set said [:tostr [/container/get $2 comment]]} on-error={}
+    :if ($said = {{retired}} || [:pick $said 0 ([:len {{retired}}] + 1)] = ({{retired}} . " ")) do={
+      :do {/container/set $2 start-on-boot=no comment={{retired}}} on-error={}
+    }
   }
 }
 
