@@ -64,7 +64,7 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     id_ = slots.open_transaction
     if any(known.key.id != id_ for known in work.services.journal.open_of(work.router.name, work.node.name)):
         await work.hold()  # the run that was killed over it may have left the lock, which goes with this one
-    close_settled(work, id_)
+    await close_settled(work, id_)
     if id_ is None:
         return await without_strays(work, slots)
     seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)

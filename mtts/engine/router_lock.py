@@ -112,6 +112,12 @@ class RouterLock:
             await _remove(session, held)
         self._session = None
 
+    async def clear(self, session: RouterSession) -> None:
+        """Remove a lock that nobody holds any more; one that somebody holds stays."""
+        held = await find_lock(session)
+        if held is not None and self._why_stale(held, await _uptime(session)) is not None:
+            await _remove(session, held)
+
     async def stale(self, session: RouterSession) -> HeldLock | None:
         """A lock that nobody holds any more; RouterLockedError where another run does."""
         held = await find_lock(session)

@@ -88,9 +88,14 @@ class TransactionLog:
         return replace(result, warnings=(*result.warnings, self._warning))
 
 
-def close_settled(work: NodeWork, open_id: str | None) -> None:
-    """Close what the journal has open of the node and the router does not show any more."""
+async def close_settled(work: NodeWork, open_id: str | None) -> None:
+    """Close what the journal has open of the node and the router does not show any more.
+
+    Its run was killed over its last steps, so that its lock may be there still.
+    """
     journal = work.services.journal
-    for known in journal.open_of(work.router.name, work.node.name):
-        if known.key.id != open_id:
-            journal.end(known.key)
+    over = [known.key for known in journal.open_of(work.router.name, work.node.name) if known.key.id != open_id]
+    if over:
+        await work.lock.clear(work.session)
+    for key in over:
+        journal.end(key)

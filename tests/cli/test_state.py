@@ -22,6 +22,8 @@ WRITERS = [
     ("rollback", "router1"),
     ("login", "router1"),
     ("remove", "router1", "--yes"),
+    ("resume", "router1"),
+    ("gc", "router1"),
 ]
 READERS = [("check", "router1"), ("plan", "router1"), ("status", "router1"), ("logs", "router1"), ("history",)]
 

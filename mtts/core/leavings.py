@@ -1,0 +1,99 @@
+"""What `mtts gc` takes off a router: what an interrupted run of mtts left there and nothing uses.
+
+Never what serves, never what an open update still needs, and never a state directory: that is the node (I2).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mtts.core.changes import Change, Remove
+from mtts.core.desired import KEY_FILE, root_dir, state_dir
+from mtts.core.errors import Problem
+from mtts.core.facts import Facts
+from mtts.core.inventory import NodeSpec, Router
+from mtts.core.plan import Plan, fingerprint
+from mtts.core.preflight import place_of
+from mtts.core.router_lock import NAME, PATH, HeldLock
+from mtts.core.slots import SLOTS, Slots, slots_of
+from mtts.core.storage import Place
+
+BACKUP = ".backup"
+"""What RouterOS appends to the name of a root directory that it moves out of the way of a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is there on the router beside its containers."""
+
+    files: Sequence[str] = ()
+    """Of `candidates`, those that are there."""
+    schedulers: Sequence[str] = ()
+    """Names of entries that carry the node's tag."""
+    lock: HeldLock | None = None
+    """One that nobody holds any more."""
+
+
+def candidates(*, router: Router, node: NodeSpec, facts: Facts) -> tuple[str, ...]:
+    """Files and directories of the node that a run may have left, by name; none where nothing tells its place."""
+    place = place_of(router, node, facts, None)
+    if not isinstance(place, Place):
+        return ()
+    roots = [root_dir(place, node, slot) for slot in SLOTS]
+    found = [name for root in roots for name in (root, f"{root}{BACKUP}") if not _is_used(name, facts)]
+    if not (node.keep_key or node.ephemeral):
+        found.append(f"{state_dir(place, node)}/{KEY_FILE}")
+    return tuple(found)
+
+
+def plan_collection(*, router: Router, node: NodeSpec, facts: Facts, left: Left) -> Plan:
+    """The changes that take it away; a refusal where nothing tells which container is the node."""
+    slots = slots_of(facts.containers, node.name)
+    refusals = (slots,) if isinstance(slots, Problem) else ()
+    changes = () if isinstance(slots, Problem) else tuple(_changes(slots, left))
+    return Plan(
+        router=router.name,
+        node=node.name,
+        routeros=facts.resource.version_text,
+        fingerprint=fingerprint(facts),
+        changes=changes,
+        refusals=refusals,
+        warnings=tuple(_warnings(router, node, slots)) if isinstance(slots, Slots) else (),
+    )
+
+
+def _changes(slots: Slots, left: Left) -> Iterator[Change]:
+    if left.lock is not None:
+        holder = f" of {left.lock.holder}" if left.lock.holder else ""
+        yield Remove(PATH, f"lock{holder}", "its run is gone", {"name": NAME, "comment": left.lock.comment})
+    if slots.open_transaction is not None:
+        return
+    for row in slots.leftovers:
+        if not row.is_up:
+            yield Remove("/container", f"container {row.label}", "no update needs it", {"root-dir": row.root_dir})
+    if slots.live is None or slots.live.tag is None or not slots.live.tag.in_ram:
+        for name in left.schedulers:
+            yield Remove("/system/scheduler", f"scheduler entry {name}", "no update needs it", {"name": name})
+    for name in left.files:
+        is_key = name.endswith(f"/{KEY_FILE}")
+        label, why = (name, "the login is over") if is_key else (f"directory {name}", "no container uses it")
+        yield Remove("/file", label, why, {"name": name})
+
+
+def _warnings(router: Router, node: NodeSpec, slots: Slots) -> Iterator[Problem]:
+    if slots.open_transaction is not None:
+        yield Problem(
+            "transaction-open",
+            f"an update of node {node.name} is open, and what it has on the router stays",
+            f"mtts resume {router.name}",
+        )
+    for row in slots.leftovers:
+        if row.is_up and slots.open_transaction is None:
+            yield Problem(
+                "duplicate-node",
+                f"{row.label} runs beside the node",
+                f"the next run stops it: mtts update {router.name}",
+            )
+
+
+def _is_used(directory: str, facts: Facts) -> bool:
+    return any(f"{row.root_dir}/".startswith(f"{directory}/") for row in facts.containers)

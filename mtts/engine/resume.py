@@ -1,0 +1,49 @@
+"""`mtts resume`: finishes or undoes an update that was interrupted, and nothing else."""
+
+from dataclasses import replace
+
+from mtts.core.errors import Problem
+from mtts.core.inventory import Router
+from mtts.core.outcome import NodeResult
+from mtts.engine.leftovers import settle_swaps
+from mtts.engine.nodes import on_each_node
+from mtts.engine.quarantine import Quarantine
+from mtts.engine.services import NodeWork, Services
+from mtts.engine.standing import standing
+from mtts.engine.transaction_log import close_settled
+
+
+async def resume_router(services: Services, quarantine: Quarantine, router: Router) -> list[NodeResult]:
+    """Every node of `router` without an open update; a release that only waits for its turn is left to `update`."""
+
+    async def resume(work: NodeWork) -> tuple[NodeResult, None]:
+        return await _resume(work, quarantine), None
+
+    return [result for result, _ in await on_each_node(services, router, resume, is_patient=True)]
+
+
+async def _resume(work: NodeWork, quarantine: Quarantine) -> NodeResult:
+    said = await _freed(work)
+    slots = await standing(work)
+    as_found = work.as_found(slots.live.tag if slots.live is not None else None)
+    if slots.open_transaction is None:
+        await close_settled(work, None)
+        return replace(as_found, warnings=said)
+    settled = await settle_swaps(work, slots, quarantine)
+    if settled.result is None:
+        waits = Problem(
+            "release-staged",
+            f"a release is staged for node {work.node.name} and was not tried yet",
+            f"mtts update {work.router.name}",
+        )
+        return replace(as_found, warnings=(*said, waits))
+    return replace(settled.result, warnings=(*said, *settled.result.warnings, *settled.warnings))
+
+
+async def _freed(work: NodeWork) -> tuple[Problem, ...]:
+    """What was done about a lock of a run that is gone; RouterLockedError where one holds it that may live."""
+    held = await work.lock.stale(work.session)
+    if held is None:
+        return ()
+    await work.hold()
+    return (Problem("leftover-removed", f"the lock of {held.holder} was left by a run that is gone, and is gone now"),)

@@ -1,0 +1,303 @@
+"""A swap is in the journal before it is on the router; what a killed run left, `resume` and `gc` put in order (F47)."""
+
+import asyncio
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtts.adapters.journal import FileJournal
+from mtts.core.changes import headline
+from mtts.core.errors import StoreError
+from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.plan import Plan
+from mtts.core.rollout import Rollout
+from mtts.core.transaction_record import Opening, TransactionKey
+from mtts.engine.collect import collect_router, plans_of_collection
+from mtts.engine.fleet import Drain, Fleet
+from mtts.engine.quarantine import Quarantine
+from mtts.engine.resume import resume_router
+from mtts.engine.update import Update, UpdateOrder
+from mtts.lab.journal import JournalEntry
+from mtts.ports import Journal, Store
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import LOCK_PATH, Deployment, services_for
+
+WRITES = 10
+"""Of a clean update, the lock's two among them."""
+
+
+class FullDisk(FileJournal):
+    """A journal whose disk is full after some lines."""
+
+    def __init__(self, directory: Callable[[], Path], *, lines: int) -> None:
+        super().__init__(directory)
+        self._left = lines
+
+    def begin(self, opening: Opening) -> None:
+        self._take()
+        super().begin(opening)
+
+    def note(self, key: TransactionKey, step: str, *, is_done: bool) -> None:
+        self._take()
+        super().note(key, step, is_done=is_done)
+
+    def _take(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise StoreError(f"the journal cannot be used: {os.strerror(errno.ENOSPC)}")
+
+
+async def _outdated(make: MakeDeployment, **options: object) -> Deployment:
+    here = await make(**options)
+    await here.deploy()
+    await here.wait(60)
+    here.publish("1.2.4")
+    return here
+
+
+async def _update(here: Deployment, store: Store, journal: Journal) -> NodeResult:
+    here.note_start([])
+    async with services_for(here.lab, here.events) as usual:
+        services = replace(usual, journal=journal)
+        quarantine = await Quarantine.load(store, services.clock)
+        async with Fleet(emit=services.emit, parallel=1, drain=Drain()) as running:
+            await Update(services, UpdateOrder(Rollout()), quarantine).run(running, [here.spec])
+    (result,) = running.results([here.spec])
+    return result
+
+
+async def _resume(here: Deployment, store: Store, journal: Journal) -> NodeResult:
+    here.note_start([])
+    async with services_for(here.lab, here.events) as usual:
+        services = replace(usual, journal=journal)
+        (result,) = await resume_router(services, await Quarantine.load(store, services.clock), here.spec)
+    return result
+
+
+async def _update_and_kill(here: Deployment, store: Store, journal: Journal, *, after: int) -> None:
+    """An update whose controller is gone once its n-th write took effect."""
+    run = asyncio.ensure_future(_update(here, store, journal))
+    left = after
+
+    def at(_number: int, _entry: JournalEntry) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            run.cancel()
+
+    here.router.faults.on_write(at)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    here.router.faults.on_write(None)
+
+
+async def test_each_step_is_in_the_journal_before_the_router_hears_of_it(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    here = await _outdated(deployment)
+    seen: list[tuple[str, str]] = []
+
+    def at(_number: int, entry: JournalEntry) -> None:
+        files = list((tmp_path / "transactions").glob("*.jsonl"))
+        lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        seen.append((entry.path, lines[-1].get("step", lines[-1]["event"]) if lines else "closed"))
+
+    here.router.faults.on_write(at)
+
+    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+
+    assert result.outcome is Outcome.UPDATED
+    assert [line for line in seen if line[0] in (f"{LOCK_PATH}/add", "/container/add", f"{LOCK_PATH}/remove")] == [
+        (f"{LOCK_PATH}/add", "begin"),
+        ("/container/add", "stage"),
+        (f"{LOCK_PATH}/remove", "closed"),
+    ]
+    steps = [step for path, step in seen if path == "/container/set"]
+    assert ("confirm" in steps, "begin" in steps) == (True, False)
+    assert list((tmp_path / "transactions").iterdir()) == []
+
+
+async def test_a_journal_that_cannot_be_written_refuses_the_router_untouched(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    here = await _outdated(deployment)
+    (tmp_path / "transactions").write_text("no directory")
+
+    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "store-unusable")
+    assert not any(entry.is_write for entry in here.journal)
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome"), [(0, Outcome.REFUSED), (1, Outcome.KEPT_OLD), (7, Outcome.KEPT_OLD), (12, Outcome.UPDATED)]
+)
+async def test_a_disk_that_fills_up_stops_a_swap_that_has_not_begun_and_no_other(
+    deployment: MakeDeployment, store: Store, tmp_path: Path, lines: int, outcome: Outcome
+) -> None:
+    here = await _outdated(deployment)
+    before = here.snapshot()
+
+    result = await _update(here, store, FullDisk(lambda: tmp_path / "transactions", lines=lines))
+
+    assert result.outcome is outcome, result.problem
+    said = [result.problem, *result.warnings]
+    assert [problem.code for problem in said if problem is not None] == ["store-unusable"]
+    assert len(here.online) == 1
+    if outcome is not Outcome.UPDATED:
+        assert here.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "after", [pytest.param(k, marks=() if k in (1, 3, 5, 8) else pytest.mark.slow) for k in range(1, WRITES + 1)]
+)
+async def test_resume_leaves_no_open_update_and_no_lock_after_a_kill_at_any_write(
+    deployment: MakeDeployment, store: Store, tmp_path: Path, after: int
+) -> None:
+    def journal() -> Journal:
+        return FileJournal(lambda: tmp_path / "transactions")
+
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, journal(), after=after)
+    await here.wait(7)
+
+    resumed = await _resume(here, store, journal())
+
+    assert resumed.outcome in {Outcome.NO_OP, Outcome.UPDATED, Outcome.ROLLED_BACK, Outcome.KEPT_OLD}, resumed.problem
+    assert here.rows(LOCK_PATH) == []
+    assert len(here.online) == 1
+    is_staged = any(problem.code == "release-staged" for problem in resumed.warnings)
+    assert is_staged == any("next=" in row["comment"] for row in here.rows("/container"))
+    assert [path.name for path in (tmp_path / "transactions").iterdir()] == [
+        f"router1.tailscale.{row['comment'].split('next=')[1].split()[0]}.jsonl"
+        for row in here.rows("/container")
+        if "next=" in row["comment"]
+    ]
+    pulls = here.writes.count("/container/add")
+    assert pulls == 0
+    assert (await _update(here, store, journal())).to_version == "1.2.4"
+    assert list((tmp_path / "transactions").iterdir()) == []
+    assert (await _resume(here, store, journal())).outcome is Outcome.NO_OP
+    assert not any(entry.is_write for entry in here.journal)
+
+
+async def test_an_update_that_was_killed_over_its_last_steps_leaves_no_lock_for_long(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
+    await here.wait(30)
+    assert len(here.rows(LOCK_PATH)) == 1
+
+    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+
+    assert (result.outcome, result.to_version) == (Outcome.NO_OP, "1.2.4")
+    assert here.rows(LOCK_PATH) == []
+    assert list((tmp_path / "transactions").iterdir()) == []
+
+
+async def test_a_resumed_update_on_an_old_routeros_knows_from_the_journal_that_its_image_was_proven(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    here = await _outdated(deployment, version="7.18.2")
+    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=4)
+    (file,) = (tmp_path / "transactions").iterdir()
+    assert {"event": "done", "step": "prove-image"} in [json.loads(line) for line in file.read_text().splitlines()]
+
+    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+
+    assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.4")
+    assert "> prove the image of" not in " ".join(event.text for event in here.events)
+    assert "platform=sha256:" in here.rows("/container")[0]["comment"]
+
+
+async def _collect(here: Deployment, *, approved: list[Plan] | None = None) -> NodeResult:
+    here.note_start([])
+    async with services_for(here.lab, here.events) as services:
+        (result,) = await collect_router(services, here.spec, approved=approved)
+    return result
+
+
+async def _listed(here: Deployment) -> Plan:
+    here.note_start([])
+    async with services_for(here.lab, here.events) as services:
+        ((_, plan),) = await plans_of_collection(services, here.spec)
+    assert plan is not None
+    assert not any(entry.is_write for entry in here.journal)
+    return plan
+
+
+async def test_gc_removes_exactly_what_it_listed(deployment: MakeDeployment) -> None:
+    here = await deployment()
+    await here.deploy()
+    await here.wait(60)
+    before = here.snapshot()
+    root = here.container.root
+    other = f"{root.removesuffix('a')}b"
+    for name in (f"{other}/bin/left", f"{root}.backup/bin/left", f"{here.state_dir}/authkey"):
+        here.router.write_file(name, b"left")
+    here.router.write_file("somebody/file", b"not ours")
+    here.router.add_row("/system/scheduler", name="mtts-bridge-tailscale", on_event="", comment="mtts:tailscale")
+    here.router.add_row("/system/scheduler", name="theirs", on_event="", comment="somebody's")
+    here.router.add_row(
+        LOCK_PATH, name="mtts-lock", source="#", comment="mtts:lock by=other/1 run=8c4f uptime=0 longest=1"
+    )
+
+    plan = await _listed(here)
+    result = await _collect(here, approved=[plan])
+
+    assert [headline(change) for change in plan.changes] == [
+        "lock of other/1",
+        "scheduler entry mtts-bridge-tailscale",
+        f"directory {root}.backup",
+        f"directory {other}",
+        f"{here.state_dir}/authkey",
+    ]
+    assert (result.outcome, [problem.code for problem in result.warnings]) == (Outcome.NO_OP, ["leftover-removed"])
+    assert [row["name"] for row in here.rows("/system/scheduler")] == ["theirs"]
+    assert here.router.files()["somebody/file"] == b"not ours"
+    assert _without(here.snapshot(), "somebody") == before
+    assert (await _listed(here)).is_converged
+
+
+def _without(snapshot: dict[str, Any], directory: str) -> dict[str, Any]:
+    lists = {
+        kind: [path for path in snapshot[kind] if path.partition("/")[0] != directory]
+        for kind in ("files", "directories")
+    }
+    return {**snapshot, **lists}
+
+
+async def test_gc_refuses_what_was_not_listed(deployment: MakeDeployment) -> None:
+    here = await deployment()
+    await here.deploy()
+    here.router.write_file(f"{here.container.root}.backup/bin/left", b"left")
+    plan = await _listed(here)
+    here.router.write_file(f"{here.state_dir}/authkey", b"left")
+
+    result = await _collect(here, approved=[plan])
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "plan-stale")
+    assert here.writes == []
+
+
+async def test_gc_leaves_what_an_open_update_needs(deployment: MakeDeployment, store: Store, tmp_path: Path) -> None:
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=3)
+
+    plan = await _listed(here)
+    result = await _collect(here)
+
+    assert [headline(change).split()[0] for change in plan.changes] == ["lock"]
+    assert [problem.code for problem in plan.warnings] == ["transaction-open"]
+    assert result.outcome is Outcome.NO_OP
+    assert len(here.rows("/container")) == 2
+    assert here.rows(LOCK_PATH) == []
