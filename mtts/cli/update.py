@@ -22,6 +22,9 @@ def update(
     allow_downgrade: Annotated[
         bool, typer.Option("--allow-downgrade", help="Follow the image to an older release, too.")
     ] = False,
+    allow_in_place: Annotated[
+        bool, typer.Option("--allow-in-place", help="Where nothing else fits, have the node away for a whole pull.")
+    ] = False,
 ) -> None:
     """Swap containers whose own platform's image changed; made for cron, with -q."""
     from mtts.cli.runner import conclude, drive_fleet  # noqa: PLC0415 - --help stays light
@@ -34,7 +37,9 @@ def update(
     from mtts.report import lines  # noqa: PLC0415
 
     settings = settings_of(context)
-    order = UpdateOrder(rollout, check=check, force=force, allow_downgrade=allow_downgrade)
+    order = UpdateOrder(
+        rollout, check=check, force=force, allow_downgrade=allow_downgrade, allow_in_place=allow_in_place
+    )
     with store_for(settings) if check else sole_writer(settings, "update") as store:
 
         async def drive(fleet: Fleet, services: Services, routers: Sequence[Router]) -> None:

@@ -87,15 +87,22 @@ class BridgeOrder:
     """Of the entry, as they are added; `remote-image` and `comment` among them."""
     pinned: str
     """The image by digest."""
+    replaced_id: str | None = None
+    """The container that goes first, in place."""
+    stop_s: float = 60
 
 
 def render_bridge(template: str, order: BridgeOrder) -> str:
-    """The text of `bridge.rsc` for one entry."""
+    """The text of `bridge.rsc` for one entry; ValueError for an id that is none."""
+    if order.replaced_id is not None and not _ID.fullmatch(order.replaced_id):
+        raise ValueError(f"{order.replaced_id!r} is no id of a container")
     settings = {prop: value for prop, value in order.props.items() if prop not in ("remote-image", "comment")}
     values: Mapping[str, str] = {
         "owned": _text(f"{order.staged}".split(maxsplit=1)[0]),
         "staged": _text(str(order.staged)),
         "mine": _text(f"={order.transaction} "),
+        "replaced": order.replaced_id or '""',
+        "stop": str(max(1, round(2 * order.stop_s))),
         "pinned": _text(order.pinned),
         "image": _text(order.props["remote-image"]),
         "settings": " ".join(f"{prop}={_text(value)}" for prop, value in settings.items()),

@@ -108,7 +108,8 @@ def plan_swap(
     choice = _choose(router=router, node=node, facts=facts, live=live, release=release, place=place, order=order)
     if isinstance(choice, Problem):
         return Refused((*problems, choice), tuple(warnings))
-    to_ram = choice.strategy is Strategy.RAM_BRIDGE and not _in_ram(live)
+    is_in_place = choice.strategy is Strategy.IN_PLACE
+    to_ram = is_in_place or (choice.strategy is Strategy.RAM_BRIDGE and not _in_ram(live))
     scratch_size = choice.memory_bytes if to_ram else scratch_bytes(node, release)
     scratch = diff_objects(scratch_objects(scratch_size), facts, node=node.name, is_up=live.is_up)
     problems.extend(scratch.refusals)
@@ -134,10 +135,11 @@ def plan_swap(
         staged=tag,
         staged_root=root,
         settings=settings,
-        boots=does_boot and not to_ram,
+        boots=does_boot and (is_in_place or not to_ram),
         strategy=str(choice.strategy),
         before_start=tuple(_before_start(node, place)),
         node_id=node_id_of(node, facts),
+        in_place=_in_its_room(node, facts, live, release, place=place, tag=tag) if is_in_place else None,
         afterwards=tuple(bridge_taken_down(node)) if _in_ram(live) else (),
     )
     return SwapPlan(choice, stage, planned, tuple(warnings))
@@ -172,8 +174,7 @@ def _in_ram(row: ContainerRow) -> bool:
 
 def _built(node: NodeSpec, release: Release, order: SwapOrder, *, staged: Add, tag: Tag) -> Iterator[Change]:
     """What brings the node back from the registry, should the power fail while it lives in memory alone."""
-    pinned = f"{release.image.name}@{release.index_digest or release.manifest_digest}"
-    script = render_bridge(order.bridge, BridgeOrder(order.transaction, tag, staged.props, pinned))
+    script = render_bridge(order.bridge, BridgeOrder(order.transaction, tag, staged.props, _pinned(release)))
     props = {
         "start-time": "startup",
         "interval": "0s",
@@ -185,6 +186,18 @@ def _built(node: NodeSpec, release: Release, order: SwapOrder, *, staged: Add, t
     identity = {"name": bridge_entry(node)}
     why = "brings the node back should the power fail meanwhile"
     yield Add("/system/scheduler", f"scheduler entry {bridge_entry(node)}", why, identity, identity | props)
+
+
+def _in_its_room(
+    node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, *, place: Place, tag: Tag
+) -> BridgeOrder:
+    tag = replace(tag, in_ram=False)
+    staged = _staged(node, facts, live, release, place=place, tag=tag)
+    return BridgeOrder(tag.next_in or "", tag, staged.props, _pinned(release), live.id)
+
+
+def _pinned(release: Release) -> str:
+    return f"{release.image.name}@{release.index_digest or release.manifest_digest}"
 
 
 def bridge_taken_down(node: NodeSpec) -> Iterator[Change]:

@@ -15,6 +15,7 @@ from mtts.core.errors import Problem
 from mtts.core.facts import Facts
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
+from mtts.core.plan import path_through_node
 from mtts.core.preflight import MIN_FREE_MEMORY_BYTES, peak_flash_bytes, scratch_bytes
 from mtts.core.storage import Place
 from mtts.core.units import mib
@@ -77,6 +78,15 @@ def choose_strategy(
         return Choice(Strategy.RAM_BRIDGE, peak - freed, scratch + peak, _GAPS[Strategy.RAM_BRIDGE])
     if not allow_in_place:
         return _too_small(f"{mib(free)} are free, two releases do not fit, and {against}")
+    needed = needs_node(facts)
+    if needed is not None:
+        return _too_small(f"in place the node would be away, and {needed}")
+    through = path_through_node(router, facts)
+    if through is not None:
+        return through
+    lacking = _too_little_memory(facts, scratch + peak)
+    if lacking is not None:
+        return _too_small(f"nothing but a pull proves that the router can pull, and {lacking}")
     return Choice(Strategy.IN_PLACE, peak - freed, scratch + peak, _GAPS[Strategy.IN_PLACE])
 
 
@@ -108,11 +118,15 @@ def _against_bridge(facts: Facts, memory_bytes: int) -> str | None:
     through = needs_node(facts)
     if through is not None:
         return through
+    return _too_little_memory(facts, memory_bytes)
+
+
+def _too_little_memory(facts: Facts, memory_bytes: int) -> str | None:
     free = facts.resource.free_memory_bytes
-    if free is None or free - memory_bytes < MIN_FREE_MEMORY_BYTES:
-        has = "an unknown amount of" if free is None else mib(free)
-        return f"a bridge takes {mib(memory_bytes)} of memory where {has} is free and {mib(MIN_FREE_MEMORY_BYTES)} stay"
-    return None
+    if free is not None and free - memory_bytes >= MIN_FREE_MEMORY_BYTES:
+        return None
+    has = "an unknown amount of" if free is None else mib(free)
+    return f"that takes {mib(memory_bytes)} of memory where {has} is free and {mib(MIN_FREE_MEMORY_BYTES)} stay free"
 
 
 def _too_small(why: str) -> Problem:

@@ -14,7 +14,7 @@ from typing import Final
 from mtts.core.changes import Change
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, ContainerState
-from mtts.core.guard import UNHEALTHY
+from mtts.core.guard import UNHEALTHY, BridgeOrder
 from mtts.core.tag import Tag
 
 
@@ -31,6 +31,8 @@ class Step(StrEnum):
     """Have the guard swap."""
     START = "start"
     """Start the new container from here: the old one does not serve, so that nothing is put at risk."""
+    REPLACE = "replace"
+    """In place: have the router remove the old container, then pull and start the new one in its room."""
     AWAIT_SWAP = "await-swap"
     CONFIRM = "confirm"
     """Prove the node on the new container, then record it: the guard takes that for its token."""
@@ -69,6 +71,8 @@ class Transaction:
     """What any start of the node needs, the one of the old container as well."""
     node_id: str | None = None
     """Who the node must be in the tailnet afterwards; None where that was not seen, or is another each time."""
+    in_place: BridgeOrder | None = None
+    """What takes the old container's room, once a pull into memory proved that the router can pull."""
     afterwards: tuple[Change, ...] = ()
     """Once the new container has taken the old one's place, which is then removed last."""
 
@@ -97,6 +101,7 @@ class Progress:
     triggered: int | None = None
     failure: Problem | None = None
     """Why the new container is not wanted."""
+    is_in_place: bool = False
     is_restaged: bool = False
     is_unguarded: bool = False
     """The new container was started without a guard."""
@@ -145,6 +150,8 @@ def next_step(seen: Seen, progress: Progress) -> Step:
 
 
 def _without_new(old: ContainerRow | None, progress: Progress) -> Step:
+    if progress.is_in_place and progress.triggered is not None and progress.failure is None:
+        return Step.END if progress.is_guard_late else Step.AWAIT_SWAP  # the router is at it
     if old is None:
         return Step.END
     if progress.failure is None:
@@ -177,7 +184,7 @@ def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> St
     if armed is None or armed != progress.armed:
         return Step.ARM
     if progress.triggered != armed:
-        return Step.TRIGGER
+        return Step.REPLACE if progress.is_in_place else Step.TRIGGER
     return Step.ARM if progress.is_guard_late else Step.AWAIT_SWAP
 
 

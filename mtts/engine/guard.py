@@ -6,7 +6,7 @@ the very node that it stops. Its rehearsal is started in the same way: the mark 
 
 from mtts.core.errors import CommandTrappedError, SessionLostError, StepFailedError
 from mtts.core.facts import ContainerRow
-from mtts.core.guard import OUTLIVE_S, GuardOrder, render_guard
+from mtts.core.guard import OUTLIVE_S, BridgeOrder, GuardOrder, render_bridge, render_guard
 from mtts.core.tag import Tag
 from mtts.engine.gather import gather_containers
 from mtts.engine.services import NodeWork
@@ -38,9 +38,17 @@ async def trigger(work: NodeWork, order: GuardOrder) -> None:
     await _launch(work, order, is_rehearsal=False)
 
 
+async def replace_in_place(work: NodeWork, order: BridgeOrder) -> None:
+    """Have the router remove one container and bring another one in its room."""
+    await _execute(work, render_bridge(work.services.scripts.bridge, order))
+
+
 async def _launch(work: NodeWork, order: GuardOrder, *, is_rehearsal: bool) -> str:
+    return await _execute(work, render_guard(work.services.scripts.guard, order, is_rehearsal=is_rehearsal))
+
+
+async def _execute(work: NodeWork, script: str) -> str:
     """What the router says against it, or nothing."""
-    script = render_guard(work.services.scripts.guard, order, is_rehearsal=is_rehearsal)
     work.mark.wrote = True
     async with work.services.routers.session(work.router) as session:
         try:

@@ -68,14 +68,15 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     if id_ is None:
         return await without_strays(work, slots)
     seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)
-    if seen.old is None or seen.new is None or _waits(seen):
+    if seen.new is None or _waits(seen):
         return Settled(slots)
+    old = seen.old or seen.new  # in place, there is none any more
     resource = await gather_resource(work.session, work.router)
     work.tell(Kind.STEP, f"! a swap to {seen.new.label} is open")
-    transaction = open_swap(id_, node=work.node, dialect=Dialect(resource.version), old=seen.old, new=seen.new)
-    log = await TransactionLog.begin(work, transaction, old=seen.old, resource=resource)
+    transaction = open_swap(id_, node=work.node, dialect=Dialect(resource.version), old=old, new=seen.new)
+    log = await TransactionLog.begin(work, transaction, old=old, resource=resource)
     release = await _staged_release(work, resource, transaction.staged.platform)
-    swapped = await Swap(work, transaction, old=seen.old, resource=resource, log=log, release=release).run()
+    swapped = await Swap(work, transaction, old=old, resource=resource, log=log, release=release).run()
     said = await quarantine.learn(swapped.result, swapped.hold, transaction.staged.platform)
     if swapped.result.outcome in (Outcome.UNKNOWN, Outcome.PENDING):
         return Settled(slots, swapped.result, said)

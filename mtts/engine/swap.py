@@ -61,7 +61,7 @@ class Swap:
         self._was_healthy = was_healthy
         self._resource = resource
         self._log = log
-        self._progress = Progress(is_proven=log.is_proven)
+        self._progress = Progress(is_proven=log.is_proven, is_in_place=transaction.in_place is not None)
         self._steps = SwapSteps(work, transaction, NodeObserver(work.session, Dialect(resource.version)), release)
         if log.is_proven:
             self._steps.take_as_proven()
@@ -146,6 +146,8 @@ class Swap:
         has_lost_ground = self._old.is_up and seen.new is None and (is_ram_lost or serves_another)
         if failure is None and (has_lost_ground or await _is_gone(work, seen.new)):
             failure = self._steps.restarted()
+        if failure is None and seen.old is None and seen.new is None and self._progress.is_guard_late:
+            failure = self._steps.stranded()
         self._progress = replace(self._progress, failure=failure, is_ram_lost=is_ram_lost)
         return seen
 
@@ -159,6 +161,10 @@ class Swap:
                 await self._sample(work, Moment.STAGED)
                 self._progress = replace(progress, triggered=progress.armed)
                 await steps.trigger(seen, progress)
+            case Step.REPLACE:
+                await self._sample(work, Moment.STAGED)
+                await steps.replace_in_place(seen)
+                self._progress = replace(progress, triggered=progress.armed)
             case Step.START:
                 self._progress = replace(progress, is_unguarded=True)
                 await steps.start()

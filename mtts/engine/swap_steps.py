@@ -108,6 +108,19 @@ class SwapSteps:
         self._work.outage.stopped_s = self._work.services.clock.monotonic()
         await guard.trigger(self._work, self._order(seen, progress.armed))
 
+    async def replace_in_place(self, seen: Seen) -> None:
+        """From here on the router does it, and goes on with it whatever becomes of this run."""
+        order = self._transaction.in_place
+        if order is None or seen.new is None or seen.old is None:
+            raise StepFailedError.of(self.stranded())
+        await self._remove(seen.new, "it showed that the router can pull the release")
+        self._tell("have the router put the new container in the old one's room")
+        root = order.props["root-dir"]
+        self._transaction = replace(self._transaction, staged=order.staged, staged_root=root)
+        self._is_proven = False  # what is pulled there is pulled anew
+        self._work.outage.stopped_s = self._work.services.clock.monotonic()
+        await guard.replace_in_place(self._work, order)
+
     async def start(self) -> None:
         await self._applier.apply_all(
             [*self._transaction.before_start, Start(self._root, self._label, "nothing else serves")]
@@ -132,6 +145,8 @@ class SwapSteps:
             settings["start-on-boot"] = "yes" if self._transaction.boots else "no"
         if _marks(seen).armed is not None:  # no guard is rehearsed for an image that was not proven
             self.take_as_proven()
+        elif not self._is_proven:
+            await self._prove_late()
         verified = replace(self._transaction.staged, next_in=None, tx=self._transaction.id)
         if self._release is None and not self._is_proven:
             verified = replace(verified, version=UNPROVEN, platform=None, index=None)
@@ -142,6 +157,13 @@ class SwapSteps:
                 Record(self._root, self._label, "verified: recorded", str(verified), settings),
             ]
         )
+
+    async def _prove_late(self) -> None:
+        """Of what the router pulled by itself; it serves already, so that nothing but the record hangs on it."""
+        try:
+            await self.prove_image()
+        except StepFailedError as error:
+            self._tell(f"its release is recorded as {UNPROVEN}: {error.problem.message}")
 
     async def hand_over(self, seen: Seen) -> None:
         """What the guard does once the new container is confirmed."""

@@ -57,6 +57,7 @@ class UpdateOrder:
     """Only tell."""
     force: bool = False
     allow_downgrade: bool = False
+    allow_in_place: bool = False
 
 
 @dataclass(slots=True)
@@ -221,7 +222,13 @@ class Update:
         release = decision.release
         work.tell(Kind.STEP, f"{decision.why}: {release.version or release.manifest_digest.short}")
         return await swap_node(
-            work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=self.quarantine
+            work,
+            facts=facts,
+            slots=slots,
+            live=slots.live,
+            release=release,
+            quarantine=self.quarantine,
+            allow_in_place=self.order.allow_in_place,
         )
 
 

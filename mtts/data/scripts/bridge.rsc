@@ -1,7 +1,9 @@
-# The bridgehead of mtts: has a node that served from memory run from the flash again after a power cut.
+# The bridgehead of mtts: has a node run from the flash again, after a power cut where it served from memory; or in
+# place, where the flash holds one release only and somebody allowed that.
 #
-# Changes: adds the one container below and starts it, as long as no container of the node starts by itself. Takes one
-#   that the router could not pull away again, and tries anew every minute.
+# Changes: in place, removes the old container first. Adds the one container below and starts it, as long as no
+#   container of the node starts by itself. Takes one that the router could not pull away again, and tries anew every
+#   minute.
 # Undo: /system/scheduler/remove the entry that runs this. mtts removes it as soon as the flash holds the node.
 # Needs: read, write. Holds no secret. Never touches the node's state directory.
 # mtts fills in what stands in double braces.
@@ -9,6 +11,19 @@
 :local owned {{owned}}
 :local staged {{staged}}
 :local mine {{mine}}
+
+:local replaced {{replaced}}
+:local left {{stop}}
+:if ($replaced != "") do={
+  :do {/container/set $replaced start-on-boot=no} on-error={}
+  :do {/container/stop $replaced} on-error={}
+  # Removed as soon as it is stopped; the directory and its room are free when it is gone.
+  :while ([:len [/container/find where .id=$replaced]] > 0 && $left > 0) do={
+    :do {/container/remove $replaced} on-error={}
+    :delay 1s
+    :set left ($left - 1)
+  }
+}
 
 :local try 0
 :local done false
