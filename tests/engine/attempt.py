@@ -14,7 +14,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.lab.images import LabImage
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import LOCK_PATH, REPOSITORY, Deployment, lab_image
+from tests.engine.fleet import LOCK_PATH, REPOSITORY, Deployment, Machine, lab_image
 from tests.engine.watch import KEPT_BYTES, Watch, flash_used, is_proven
 
 PLATFORM = "linux/arm64"
@@ -49,22 +49,21 @@ class Attempt:
         self.watch.assert_kept()
         assert_online(self.here)
 
-    async def update(self, store: Store | None = None) -> NodeResult:
-        """One more run, of another controller where it has a store of its own."""
-        return await update(self.here, store or self.store)
+    async def assert_converges(self, store: Store | None = None, *, machine: Machine | None = None) -> None:
+        """One more update brings the new release, or finds it there, and another one has nothing to do.
 
-    async def assert_converges(self, store: Store | None = None, *, may_be_locked: bool = False) -> None:
-        """One more update brings the new release, or finds it there, and another one has nothing to do."""
+        Another machine has a store of its own, and leaves a lock alone as long as it has nothing to write.
+        """
         assert await self.store.quarantined() == []
 
-        result = await self.update(store)
+        result = await update(self.here, store or self.store, machine=machine)
 
         assert (result.problem, result.to_version) == (None, NEW)
         assert result.outcome in {Outcome.UPDATED, Outcome.NO_OP}
         self.assert_is_new()
         self.assert_serves()
-        self.watch.assert_settled(may_be_locked=may_be_locked)
-        await assert_has_nothing_to_do(self.here, store or self.store)
+        self.watch.assert_settled(may_be_locked=machine is not None)
+        await assert_has_nothing_to_do(self.here, store or self.store, machine=machine)
 
     def _expected(self) -> Any:
         text = json.dumps(_comparable(self.before))
@@ -98,10 +97,10 @@ async def update(here: Deployment, store: Store, **order: Any) -> NodeResult:
     return result
 
 
-async def assert_has_nothing_to_do(here: Deployment, store: Store) -> None:
+async def assert_has_nothing_to_do(here: Deployment, store: Store, machine: Machine | None = None) -> None:
     """A run that writes nothing and costs no flash."""
     used_bytes = flash_used(here)
-    result = await update(here, store)
+    result = await update(here, store, machine=machine)
     assert (result.outcome, result.problem) == (Outcome.NO_OP, None)
     assert here.writes == []
     assert flash_used(here) == used_bytes
@@ -127,7 +126,11 @@ def assert_told(here: Deployment, result: NodeResult) -> None:
             assert result.problem is None
             assert result.evidence
             assert versions == [result.to_version]
-        case Outcome.REFUSED | Outcome.KEPT_OLD | Outcome.ROLLED_BACK:
+        case Outcome.REFUSED:
+            assert result.problem is not None
+            assert result.next_step
+            assert here.writes == []
+        case Outcome.KEPT_OLD | Outcome.ROLLED_BACK:
             assert result.problem is not None
             assert result.next_step
             assert versions == [result.to_version]

@@ -25,6 +25,7 @@ from mtts.core.inventory import NodeSpec, RegistryAccess, Router
 from mtts.core.outcome import NodeResult
 from mtts.core.plan import Plan
 from mtts.core.rollout import Rollout
+from mtts.core.router_lock import Holder
 from mtts.core.secret import Literal, Secret
 from mtts.core.transaction_record import Opening, OpenTransaction, TransactionKey
 from mtts.engine.deploy import deploy_router
@@ -83,6 +84,51 @@ def lab_image(
 ) -> LabImage:
     """A small image; the same one each time, since building it takes longer than serving it."""
     return build_image(version, behaviour=behaviour, extracted_bytes=400_000, platforms=platforms, cmd=cmd)
+
+
+@dataclass(slots=True)
+class MemoryJournal:
+    """The `Journal` port without a disk: what a machine keeps from run to run."""
+
+    _open: dict[TransactionKey, OpenTransaction] = field(default_factory=dict)
+
+    def begin(self, opening: Opening) -> None:
+        known = self._open.get(opening.key, OpenTransaction(opening.key))
+        self._open[opening.key] = replace(known, runs=(*known.runs, opening.run))
+
+    def note(self, key: TransactionKey, step: str, *, is_done: bool) -> None:
+        known = self._open[key]
+        self._open[key] = replace(known, done=known.done | {step}) if is_done else known
+
+    def end(self, key: TransactionKey) -> None:
+        self._open.pop(key, None)
+
+    def open_of(self, router: str, node: str) -> Sequence[OpenTransaction]:
+        return [one for key, one in self._open.items() if (key.router, key.node) == (router, node)]
+
+    def runs(self) -> frozenset[str]:
+        return frozenset(run for one in self._open.values() for run in one.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class _ProcessesOf:
+    """The `Processes` port on a machine of a test's own, which does one run at a time."""
+
+    me: Holder
+
+    def has_ended(self, holder: Holder) -> bool:
+        return holder.host == self.me.host and holder.run != self.me.run
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One that runs mtts besides the usual one, and knows nothing of what that did."""
+
+    name: str
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+
+    def processes(self) -> _ProcessesOf:
+        return _ProcessesOf(Holder(self.name, self.name, 1, uuid.uuid4().hex))
 
 
 class LabClock:
@@ -266,13 +312,19 @@ async def run_fleet(
 
 
 async def update_fleet(
-    fleet: Sequence[Deployment], store: Store, *, parallel: int = 32, timeout_s: float | None = None, **order: Any
+    fleet: Sequence[Deployment],
+    store: Store,
+    *,
+    parallel: int = 32,
+    timeout_s: float | None = None,
+    machine: Machine | None = None,
+    **order: Any,
 ) -> list[NodeResult]:
-    """The final results of `mtts update` over these routers of one lab."""
+    """The final results of `mtts update` over these routers of one lab, from its usual machine or another."""
     events: list[Event] = []
     for here in fleet:
         here.note_start(events)
-    async with services_for(fleet[0].lab, events) as without_deadline:
+    async with services_for(fleet[0].lab, events, machine=machine) as without_deadline:
         services = replace(without_deadline, timeout_s=timeout_s)
         order = {"rollout": Rollout(), **order}
         quarantine = await Quarantine.load(store, services.clock)
@@ -290,41 +342,14 @@ def _is_ours(row: dict[str, str]) -> bool:
     return row.get("comment", "").startswith("mtts:")
 
 
-@dataclass(slots=True)
-class MemoryJournal:
-    """The `Journal` port without a disk: what a machine keeps from run to run."""
-
-    _open: dict[TransactionKey, OpenTransaction] = field(default_factory=dict)
-
-    def begin(self, opening: Opening) -> None:
-        known = self._open.get(opening.key, OpenTransaction(opening.key))
-        self._open[opening.key] = replace(known, runs=(*known.runs, opening.run))
-
-    def note(self, key: TransactionKey, step: str, *, is_done: bool) -> None:
-        known = self._open[key]
-        self._open[key] = replace(known, done=known.done | {step}) if is_done else known
-
-    def end(self, key: TransactionKey) -> None:
-        self._open.pop(key, None)
-
-    def open_of(self, router: str, node: str) -> Sequence[OpenTransaction]:
-        return [one for key, one in self._open.items() if (key.router, key.node) == (router, node)]
-
-    def runs(self) -> frozenset[str]:
-        return frozenset(run for one in self._open.values() for run in one.runs)
-
-
 _JOURNALS: WeakKeyDictionary[Lab, MemoryJournal] = WeakKeyDictionary()
 """Each lab's controllers are one machine, unless a test says otherwise."""
 
 
-def forget_journal(lab: Lab) -> None:
-    """From now on it is another machine that works on the lab's routers."""
-    _JOURNALS.pop(lab, None)
-
-
 @asynccontextmanager
-async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | None = None) -> AsyncIterator[Services]:
+async def services_for(
+    lab: Lab, events: list[Event], *, redactor: Redactor | None = None, machine: Machine | None = None
+) -> AsyncIterator[Services]:
     """What one run of a command has at hand, over real sockets."""
     clock, address = LabClock(lab.clock), lab.registry.address
     secrets = SecretStore(redactor or Redactor())
@@ -338,6 +363,6 @@ async def services_for(lab: Lab, events: list[Event], *, redactor: Redactor | No
             clock,
             events.append,
             scripts,
-            _JOURNALS.setdefault(lab, MemoryJournal()),
-            SystemProcesses(uuid.uuid4().hex),
+            _JOURNALS.setdefault(lab, MemoryJournal()) if machine is None else machine.journal,
+            SystemProcesses(uuid.uuid4().hex) if machine is None else machine.processes(),
         )

@@ -12,9 +12,9 @@ import pytest
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.lab.journal import JournalEntry
 from mtts.ports import Store
-from tests.engine.attempt import Attempt, assert_online, assert_told, begin
+from tests.engine.attempt import Attempt, assert_online, assert_told, begin, update
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import BOOT_S, forget_journal
+from tests.engine.fleet import BOOT_S, Machine
 from tests.matrix.cases import KINDS, PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases
 
 SAMPLE = 83
@@ -62,7 +62,7 @@ async def test_the_points_are_all_writes_of_a_clean_update(
     attempt = await _begin(deployment, store, version=version, strategy=strategy, path=path)
     seen = _at_point(attempt, 0, None)
 
-    result = await attempt.update()
+    result = await update(attempt.here, store)
 
     assert (result.outcome, result.strategy) == (Outcome.UPDATED, strategy)
     assert len(seen) == STRATEGIES[strategy].points, seen
@@ -85,10 +85,9 @@ async def test_an_update_that_is_interrupted_at_a_write_is_made_good(
     if case.wait_s >= WAITS_S[-1] or case.kind == "power":
         assert_online(here)  # by itself
     if case.has_other_controller:
-        forget_journal(here.lab)
-    await attempt.assert_converges(
-        another_store if case.has_other_controller else store, may_be_locked=case.leaves_lock
-    )
+        await attempt.assert_converges(another_store, machine=Machine("another"))
+    else:
+        await attempt.assert_converges()
 
 
 async def _interrupt(attempt: Attempt, case: Case) -> NodeResult | None:
