@@ -71,7 +71,8 @@ class Case:
     @property
     def leaves_lock(self) -> bool:
         """Whether a lock is left on the router by a run that the next controller has never heard of."""
-        return self.has_other_controller and self.kind == "kill"
+        is_left = self.kind == "kill" or (self.kind == "power" and self.point == 1)
+        return self.has_other_controller and is_left
 
     @property
     def group(self) -> str:
