@@ -1,0 +1,91 @@
+"""What an update takes care of: the state, figures that move, what is pulled, and an image that is not whole."""
+
+import pytest
+
+from mtts.core.outcome import Outcome
+from mtts.lab.boards import MIB
+from mtts.lab.quirks import Quirks
+from mtts.ports import Store
+from tests.engine.conftest import MakeDeployment
+from tests.engine.fleet import versions
+from tests.engine.updates import code_of
+from tests.engine.watch import Watch
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))
+async def test_a_node_whose_state_would_not_come_along_is_not_swapped(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    """F28: without its mount the next container would be another node of the tailnet."""
+    here = await deployment(version=version)
+    await here.deploy()
+    (node,) = here.online
+    here.publish("1.2.4")
+    here.router.faults.foreign_command("/container/mounts/remove", where={"dst": "/var/lib/tailscale"})
+
+    result = await here.update(store)
+
+    assert (result.outcome, code_of(result)) == (Outcome.REFUSED, "state-not-mounted")
+    assert here.writes == []
+    assert here.online == [node]
+
+
+async def test_free_flash_is_believed_once_it_holds_still(deployment: MakeDeployment, store: Store) -> None:
+    """F19: RouterOS accounts for writes late, so that the first figure may be one that is gone."""
+    here = await deployment(quirks=Quirks(flash_flush_s=0))
+    await here.deploy()
+    here.publish("1.2.4")
+    here.router.faults.at_command(
+        2, lambda: here.router.faults.fill_disk(leave_bytes=MIB), path="/system/resource/print"
+    )
+
+    result = await here.update(store)
+
+    assert (result.outcome, code_of(result)) == (Outcome.REFUSED, "flash-too-small")
+    assert here.writes == []
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_nothing_is_pulled_over_a_container_that_is_there(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    """F30, F31: its image is never set anew, nor pulled again in its place, which may leave it without any."""
+    here = await deployment(version=version)
+    await here.deploy()
+    here.publish("1.2.4")
+    before = len(here.router.journal)
+    assert (await here.update(store)).outcome is Outcome.UPDATED
+    here.router.device.engine.stop(here.container)
+    await here.wait(5)
+    here.router.device.files.remove(here.container.root)
+
+    assert (await here.update(store)).outcome is Outcome.UPDATED
+
+    commands = [entry for entry in here.router.journal[before:] if entry.path.startswith("/container/")]
+    assert "/container/repull" not in {entry.path for entry in commands}
+    for entry in commands:
+        if entry.path == "/container/set":
+            assert not any(word.startswith(("=remote-image=", "=file=")) for word in entry.words)
+    if here.router.device.version >= (7, 23, 2):
+        (row,) = here.rows("/container")
+        assert row["ignore-remote-image-change"] == "true"
+
+
+async def test_an_extraction_that_lost_the_program_gives_way_and_the_node_is_never_gone(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    """F13: it looks like any other until it is started, and nothing of it stays."""
+    here = await deployment()
+    await here.deploy()
+    (node,) = here.online
+    here.publish("1.2.4")
+    watch = Watch(here)
+    here.router.faults.hollow_extraction()
+
+    result = await here.update(store)
+
+    assert (result.outcome, code_of(result)) == (Outcome.ROLLED_BACK, "crash-loop")
+    assert here.online == [node]
+    assert [row["root-dir"][-1] for row in here.rows("/container")] == ["a"]
+    watch.assert_kept()
+    assert (await here.update(store, force=True)).outcome is Outcome.UPDATED
