@@ -226,6 +226,14 @@ def staged_before(slots: Slots, release: Release, *, in_ram: bool = False) -> Co
     return None
 
 
+def is_superseded(slots: Slots, release: Release) -> bool:
+    """Whether what an interrupted run staged only takes the room that `release` needs, and nothing else rests on it."""
+    live = slots.live
+    if live is None or not live.is_up or _in_ram(live) or not slots.leftovers:
+        return False
+    return all(staged_before(slots, release, in_ram=in_ram) is None for in_ram in (False, True))
+
+
 def open_swap(id_: str, *, node: NodeSpec, dialect: Dialect, old: ContainerRow, new: ContainerRow) -> Transaction:
     """A swap that an earlier run began, from the tags alone."""
     settings, does_boot = _once_verified(node, dialect, old)

@@ -16,6 +16,7 @@ from mtts.core.facts import ContainerRow, Facts
 from mtts.core.image import Release
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.plan_update import is_superseded
 from mtts.core.platforms import router_platform
 from mtts.core.rollout import Rollout
 from mtts.core.slots import Slots, starting
@@ -220,6 +221,10 @@ class Update:
         if slots.live is None or not isinstance(decision, Swap):
             return await self._follow(work, slots.live, decision)
         release = decision.release
+        if is_superseded(slots, release):
+            cleared = await without_strays(work, slots)
+            if not cleared.slots.leftovers:
+                return cleared.told(await self._swap_to_latest(work, cleared.slots, start_failed=start_failed))
         work.tell(Kind.STEP, f"{decision.why}: {release.version or release.manifest_digest.short}")
         return await swap_node(
             work,

@@ -8,6 +8,7 @@ from mtts.lab.quirks import Quirks
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import versions
+from tests.engine.test_guard import update_and_kill
 from tests.engine.updates import code_of
 from tests.engine.watch import Watch
 
@@ -89,3 +90,26 @@ async def test_an_extraction_that_lost_the_program_gives_way_and_the_node_is_nev
     assert [row["root-dir"][-1] for row in here.rows("/container")] == ["a"]
     watch.assert_kept()
     assert (await here.update(store, force=True)).outcome is Outcome.UPDATED
+
+
+async def test_what_was_staged_of_a_release_that_is_over_does_not_keep_the_next_one_out(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    """F17: a killed run's unpacked image takes the very room that the next release would need."""
+    here = await deployment()
+    await here.deploy()
+    await here.wait(60)
+    (node,) = here.online
+    here.publish("1.2.4")
+    await update_and_kill(here, store, 1)
+    here.router.faults.fill_disk(leave_bytes=1200 * 1024)
+    await here.wait(60)
+    here.publish("1.2.5")
+
+    first = await here.update(store)
+
+    assert "leftover-removed" in {warning.code for warning in first.warnings}
+    await here.wait(60)  # until the flash is accounted for
+    await here.update(store)
+    assert [(one.id, one.version) for one in here.online] == [(node.id, "1.2.5")]
+    assert (await here.update(store)).outcome is Outcome.NO_OP
