@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from typing import Final
 
 from mtts.core.desired import KEY_FILE, RUN_DIR, SERVE_FILE, STATE_DIR, Wanted, list_name
 from mtts.core.dialect import Dialect, Term
 from mtts.core.inventory import NodeSpec
 from mtts.core.tag import Tag
+
+_REAUTH_OPTIONS: Final = ("--force-reauth", "--reset")
 
 
 def environment(node: NodeSpec) -> dict[str, str]:
@@ -33,7 +36,8 @@ def environment(node: NodeSpec) -> dict[str, str]:
     variables = {
         "TS_ACCEPT_DNS": "true" if node.accept_dns else "false",
         "TS_AUTHKEY": f"file:{STATE_DIR}/{KEY_FILE}",
-        "TS_AUTH_ONCE": "true",
+        # Where a login once is enough the image deletes the key file after it.
+        "TS_AUTH_ONCE": "false" if node.keep_key else "true",
         "TS_EXTRA_ARGS": " ".join((*arguments, *node.extra_args)),
         "TS_HOSTNAME": node.hostname,
         "TS_ROUTES": ",".join(map(str, node.advertise_routes)),
@@ -51,15 +55,22 @@ def environment(node: NodeSpec) -> dict[str, str]:
 def reauth_command(node: NodeSpec) -> str:
     """A login anew inside the container, with every setting named: `up` refuses to drop those it is not told of."""
     settings = environment(node)
-    words = [
-        "tailscale up --force-reauth --reset",
+    words = (
+        *("tailscale", "up", *_REAUTH_OPTIONS),
         f"--auth-key={settings['TS_AUTHKEY']}",
         f"--hostname={node.hostname}",
         f"--advertise-routes={settings['TS_ROUTES']}",
         f"--accept-dns={settings['TS_ACCEPT_DNS']}",
-        settings.get("TS_EXTRA_ARGS", ""),
-    ]
-    return " ".join(word for word in words if word)
+        # `up` takes no option twice. The others above have keys of their own and so are never among further arguments.
+        *(word for word in settings.get("TS_EXTRA_ARGS", "").split() if _option(word) not in _REAUTH_OPTIONS),
+    )
+    return " ".join(words)
+
+
+def _option(word: str) -> str:
+    """The option that a word names, with two dashes; Go's flags know one or two."""
+    name = word.partition("=")[0]
+    return name if name.startswith("--") else f"-{name}"
 
 
 def env_objects(node: NodeSpec, dialect: Dialect) -> Iterator[Wanted]:

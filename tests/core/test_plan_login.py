@@ -47,6 +47,20 @@ def test_a_node_with_an_identity_is_told_to_log_in_anew() -> None:
     assert "--auth-key=file:/var/lib/tailscale/authkey" in command.command
 
 
+@pytest.mark.parametrize("given", ["--reset", "-reset", "--force-reauth=false"])
+def test_no_option_of_the_login_anew_is_given_twice(given: str) -> None:
+    plan = login(
+        facts_of(containers=(UP,), preconditions=WITH_IDENTITY), reauth=True, extra_args=(given, "--operator", "reset")
+    )
+    command = plan.changes[1]
+    assert isinstance(command, RunInside)
+    words = command.command.split()
+    assert words[:4] == ["tailscale", "up", "--force-reauth", "--reset"]
+    assert words[-2:] == ["--operator", "reset"]
+    names = [word.partition("=")[0].lstrip("-") for word in words if word.startswith("-")]
+    assert len(set(names)) == len(names)
+
+
 @pytest.mark.parametrize(
     ("container", "known"), [(DOWN, WITH_IDENTITY), (UP, READY)], ids=["stopped", "without an identity"]
 )

@@ -61,6 +61,14 @@ def test_an_ephemeral_node_keeps_its_key(stage: Stage) -> None:
     assert (stage.state_dir / KEY_FILE).exists()
 
 
+def test_a_key_that_is_to_be_kept_is_kept_and_used_at_every_start(stage: Stage) -> None:
+    (stage.state_dir / KEY_FILE).write_text("tskey-auth-canary\n")
+    for _ in range(2):
+        [call] = stage.start(**sent(stage, keep_key=True)).calls
+        assert f"--auth-key=file:{stage.state_dir}/{KEY_FILE}" in call.split()
+        assert (stage.state_dir / KEY_FILE).exists()
+
+
 def test_routes_that_are_taken_back_are_cleared_without_a_login(stage: Stage) -> None:
     (stage.state_dir / KEY_FILE).write_text("tskey-auth-canary\n")
     stage.start(**sent(stage, advertise_routes=(IPv4Network("192.0.2.0/24"),)))
