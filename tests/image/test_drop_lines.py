@@ -5,6 +5,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def ran(program: Path, architecture: str) -> subprocess.CompletedProcess[str]:
 
 
 def drop_lines(program: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([IMAGE / "drop_lines.py", program], check=False, text=True, capture_output=True)
+    return subprocess.run(
+        [sys.executable, IMAGE / "drop_lines.py", program], check=False, text=True, capture_output=True
+    )
 
 
 @pytest.mark.image

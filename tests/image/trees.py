@@ -1,6 +1,7 @@
 """A root file system laid out of small parts, by the scripts that lay out the real one."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +26,11 @@ def lay_out(parts: Path, rootfs: Path, flavour: str = "default") -> Path:
 
 
 def run(script: str, *arguments: str | Path) -> None:
-    """Run a script of image/ as it is run in a build."""
+    """Run a Python script of image/ as it is run in a build, with this Python: a system's own may be too old."""
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "SOURCE_DATE_EPOCH": str(EPOCH_S),
         "MTTS_IMAGE_RELEASE": "3",
         "MTTS_IMAGE_REVISION": "0123abcd",
     }
-    subprocess.run([IMAGE / script, *arguments], check=True, env=environ)
+    subprocess.run([sys.executable, IMAGE / script, *arguments], check=True, env=environ)
