@@ -82,8 +82,9 @@ has_tun() {
 
 # Options of TS_EXTRA_ARGS as --name or --name=value, `--name value` too.
 extra_options() {
-  wants=
+  wants='' place=0
   for word in ${TS_EXTRA_ARGS:-}; do
+    place=$((place + 1))
     if [ -n "$wants" ]; then
       echo "--$wants=$word"
       wants=
@@ -100,7 +101,7 @@ extra_options() {
             wants=$name ;;
           *) echo "--$name" ;;
         esac ;;
-      *) say "TS_EXTRA_ARGS: '$word' is no option and has no effect" ;;
+      *) say "TS_EXTRA_ARGS: word $place is no option and has no effect" ;; # not shown: it may be a key
     esac
   done
   [ -z "$wants" ] || say "TS_EXTRA_ARGS: --$wants lacks its value and has no effect"
@@ -112,14 +113,18 @@ unless_extra() {
   grep -Ev "^(${names}--)(=|\$)"
 }
 
+# The tool takes no blanks beside the commas of a list.
+without_blanks() { printf %s "$1" | tr -d ' \t\r\n'; }
+
 # All that `tailscale set` knows, so that what is taken out of the environment goes back to its default.
 lasting_settings() {
   accept_dns=false
   is_true TS_ACCEPT_DNS && accept_dns=true
+  routes=$(without_blanks "${TS_ROUTES:-}")
   unless_extra <<END
 --hostname=$hostname
 --accept-dns=$accept_dns
---advertise-routes=${TS_ROUTES:-}
+--advertise-routes=$routes
 --accept-routes=false
 --advertise-exit-node=false
 --exit-node=
@@ -136,12 +141,15 @@ END
 login_settings() {
   {
     [ -z "$server" ] || echo "--login-server=$server"
-    [ -z "${TS_TAGS:-}" ] || echo "--advertise-tags=$TS_TAGS"
+    [ -z "${TS_TAGS:-}" ] || echo "--advertise-tags=$(without_blanks "$TS_TAGS")"
   } | unless_extra
   extra_options 2>/dev/null | grep -E "^--($LOGIN_ONLY)(=|\$)"
 }
 
 check_extra_options() {
+  case ${TS_EXTRA_ARGS:-} in
+    *[\"\']*) say "TS_EXTRA_ARGS: quotes stay as they are: words end at blanks, and no value can hold one" ;;
+  esac
   # The option's name alone: its value may be a secret.
   for name in $(extra_options | sed 's/=.*//' | grep -E "^--($SECRET|$OURS)\$"); do
     case $name in
@@ -161,6 +169,7 @@ stamp_of() {
 }
 
 write_stamp() {
+  [ "$1" != "$(cat "$stamp" 2>/dev/null)" ] || return 0
   (umask 077 && printf '%s\n' "$1" >"$stamp.new" && mv "$stamp.new" "$stamp") || say "$stamp cannot be written"
 }
 
@@ -182,7 +191,14 @@ reason() {
   esac
 }
 
-has_key() { [ -n "$key" ] && { [ "$key" = "${key#file:}" ] || [ -s "${key#file:}" ]; }; }
+# Whether there is a key, which blanks alone are not.
+has_key() {
+  case $key in
+    file:*) grep -q '[^[:space:]]' "${key#file:}" 2>/dev/null ;;
+    *[![:space:]]*) ;;
+    *) return 1 ;;
+  esac
+}
 
 # Whether the key is a file for one login.
 is_one_use() {
@@ -239,6 +255,7 @@ apply_serve() {
   said=$(sed "s/\${TS_CERT_DOMAIN}/$domain/g" "$TS_SERVE_CONFIG" | cli serve set-raw 2>&1) && return
   say "TS_SERVE_CONFIG cannot be applied; is this the flavour of the image that has serve?" \
     "$(reason "$said")"
+  return 1
 }
 
 # Brings a node that has an identity to its settings, without a login.
@@ -255,8 +272,7 @@ settle() {
     say "the settings cannot be applied: $(reason "$said")"
     return 1
   fi
-  apply_serve
-  write_stamp "$wanted"
+  apply_serve && write_stamp "$wanted" # without a stamp the next start tries again
   say "the settings have changed and are applied"
 }
 
@@ -274,7 +290,7 @@ step() {
     NeedsLogin) ;;
     *)
       [ "$state" != Stopped ] || say "the node is stopped, by \`tailscale down\`: \`tailscale up\` starts it"
-      if $login_once; then
+      if $login_once || ! has_key; then
         settle || return
         [ "$state" = Running ] && drop_key
         [ ! -e "${key#file:}" ] || ! is_one_use
@@ -285,8 +301,7 @@ step() {
   # shellcheck disable=SC2086  # an option or nothing
   log_in $force || return
   say "logged in"
-  apply_serve
-  write_stamp "$(stamp_of "$(login_settings)")"
+  apply_serve && write_stamp "$(stamp_of "$(login_settings)")"
   drop_key
 }
 
@@ -316,6 +331,7 @@ key=${TS_AUTHKEY:-${TS_AUTH_KEY:-${TAILSCALE_KEY:-}}}
 server=${TS_LOGIN_SERVER:-${TAILSCALE_SERVER_URL:-}}
 hostname=${TS_HOSTNAME:-${TAILSCALE_HOSTNAME:-}}
 state_dir=${TS_STATE_DIR:-/var/lib/tailscale}
+state_dir=${state_dir%/} # as the key file's name begins
 socket=${TS_SOCKET:-/var/run/tailscale/tailscaled.sock}
 run_dir=${socket%/*}
 stamp=$state_dir/settings.applied

@@ -132,11 +132,11 @@ def test_an_option_given_twice_is_told_and_not_how_the_tool_is_used(stage: Stage
 
 def test_a_key_among_the_further_options_is_refused_without_showing_it(stage: Stage) -> None:
     stage.give_key()
-    run = stage.start(TS_EXTRA_ARGS="--auth-key=tskey-auth-other --reset what")
+    run = stage.start(TS_EXTRA_ARGS="--auth-key=tskey-auth-other --reset hskey-auth-other")
     assert run.calls == [up(stage)]
     assert "TS_EXTRA_ARGS: --auth-key has no effect" in run.log
     assert "TS_EXTRA_ARGS: --reset has no effect" in run.log
-    assert "'what' is no option" in run.log
+    assert "TS_EXTRA_ARGS: word 3 is no option and has no effect" in run.log
     assert "other" not in run.log
 
 
@@ -180,6 +180,61 @@ def test_without_a_key_the_address_to_visit_is_asked_for_once(stage: Stage) -> N
     run = stage.start(TS_AUTHKEY=f"file:{stage.key_file}")
     assert run.calls == [f"up --reset --timeout=0s {DEFAULTS}"]
     assert f"there is no auth key in {stage.key_file}" in run.log
+
+
+@pytest.mark.parametrize("content", ["", "\n", " \r\n"])
+def test_a_key_file_that_holds_no_key_is_told(stage: Stage, content: str) -> None:
+    stage.key_file.write_text(content)
+    run = stage.start(TS_AUTHKEY=f"file:{stage.key_file}")
+    assert run.calls == [f"up --reset --timeout=0s {DEFAULTS}"]
+    assert f"there is no auth key in {stage.key_file}" in run.log
+
+
+def test_a_key_of_blanks_is_none(stage: Stage) -> None:
+    assert stage.start(TS_AUTHKEY=" ").calls == [f"up --reset --timeout=0s {DEFAULTS}"]
+
+
+@pytest.mark.parametrize("content", ["tskey-auth-canary", "tskey-auth-canary\r\n"])
+def test_how_the_line_of_a_key_file_ends_does_not_matter(stage: Stage, content: str) -> None:
+    stage.key_file.write_text(content, newline="")
+    assert stage.start(TS_AUTHKEY=f"file:{stage.key_file}").calls == [up(stage)]
+    assert not stage.key_file.exists()
+
+
+def test_a_slash_after_the_state_directory_does_not_save_its_key_file(stage: Stage) -> None:
+    stage.give_key()
+    run = stage.start(TS_STATE_DIR=f"{stage.state_dir}/")
+    assert run.calls == [up(stage)]
+    assert not stage.key_file.exists()
+
+
+def test_blanks_in_lists_are_left_out(stage: Stage) -> None:
+    stage.give_key()
+    run = stage.start(TS_ROUTES="192.0.2.0/24, 198.51.100.0/24\n", TS_TAGS=" tag:a , tag:b")
+    routes = DEFAULTS.replace("--advertise-routes=", "--advertise-routes=192.0.2.0/24,198.51.100.0/24")
+    assert run.calls == [up(stage, routes, login="--advertise-tags=tag:a,tag:b")]
+
+
+def test_quotes_in_further_options_are_told(stage: Stage) -> None:
+    stage.give_key()
+    run = stage.start(TS_EXTRA_ARGS="--hostname='x'")
+    assert run.calls[0].endswith(" --hostname='x'")
+    assert "TS_EXTRA_ARGS: quotes stay as they are" in run.log
+
+
+def test_what_looks_like_a_command_in_a_setting_is_none(stage: Stage) -> None:
+    stage.give_key()
+    hostile = f"$(touch {stage.desk}/ran)`touch {stage.desk}/ran`"
+    run = stage.start(TS_HOSTNAME=hostile, TS_EXTRA_ARGS=f"--operator=$(touch${{IFS}}{stage.desk}/ran)")
+    assert f"--hostname={hostile}" in run.calls[0]
+    assert not (stage.desk / "ran").exists()
+
+
+def test_a_node_for_every_start_whose_key_is_gone_keeps_its_identity(stage: Stage) -> None:
+    stage.have_identity()
+    run = stage.start(TS_AUTHKEY=f"file:{stage.key_file}", TS_AUTH_ONCE="false")
+    assert run.calls == [f"set {DEFAULTS}"]
+    assert "no auth key" not in run.log
 
 
 def test_an_identity_that_is_not_valid_any_more_is_renewed_by_a_key(stage: Stage) -> None:

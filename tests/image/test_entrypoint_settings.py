@@ -90,6 +90,18 @@ def test_the_serve_file_is_given_to_the_tool_with_the_nodes_name(stage: Stage) -
     assert stage.lines("served") == ['{"Web": {}}']
 
 
+def test_a_serve_file_that_is_refused_is_tried_again_at_the_next_start(stage: Stage) -> None:
+    config = stage.state_dir / "serve.json"
+    config.write_text("{}")
+    stage.put("no-serve", "unknown subcommand: serve")
+    run = logged_in(stage, TS_SERVE_CONFIG=str(config)).start()
+    assert run.log.count("TS_SERVE_CONFIG cannot be applied") == 1
+    assert "unknown subcommand: serve" in run.log
+    (stage.desk / "no-serve").unlink()
+    assert stage.start().calls[-1] == "serve set-raw"
+    assert stage.start().calls == []
+
+
 def test_forwarding_is_switched_on(stage: Stage) -> None:
     stage.start()
     assert stage.lines("sysctl-writes") == ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]
