@@ -29,7 +29,7 @@ def section(program: bytearray, wanted: bytes) -> int:
     names = sections[names_at][4]
     for name, _, _, _, offset, _ in sections:
         if program[names + name : names + name + len(wanted) + 1] == wanted + b"\0":
-            return offset
+            return int(offset)
     raise ValueError(f"no section {wanted.decode()}")
 
 
