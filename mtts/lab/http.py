@@ -254,6 +254,7 @@ class HttpClient:
             head = h11.Request(method=method, target=target, headers=_encoded(fields))
         except (h11.LocalProtocolError, UnicodeEncodeError):
             raise HttpError("not a valid request") from None  # the cause would repeat a header's value, a secret maybe
+        can_go_on = False
         try:
             link = await self._link(origin, host, port)
             link.writer.write(link.protocol.send(head) or b"")
@@ -261,21 +262,18 @@ class HttpClient:
             link.writer.write(link.protocol.send(h11.EndOfMessage()) or b"")
             await link.writer.drain()
             response = await _read_response(link, sink, limit_bytes)
+            can_go_on = link.protocol.our_state is h11.DONE and link.protocol.their_state is h11.DONE
         except ConnectionRefusedError as error:
             raise HttpError("connection refused") from error
         except h11.RemoteProtocolError as error:
-            await self._drop(origin)
             raise HttpError("connection closed before the end of the answer") from error
         except OSError as error:
-            await self._drop(origin)
             raise HttpError("connection lost") from error
-        except BaseException:
-            await self._drop(origin)  # half-read answers must not meet the next request
-            raise
-        if link.protocol.our_state is h11.DONE and link.protocol.their_state is h11.DONE:
+        finally:
+            if not can_go_on:  # half-read answers must not meet the next request
+                await self._drop(origin)
+        if can_go_on:
             link.protocol.start_next_cycle()
-        else:
-            await self._drop(origin)
         return response
 
     async def _link(self, origin: str, host: str, port: int) -> _Link:
