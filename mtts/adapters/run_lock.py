@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from mtts.adapters.process_lock import HeldError, UnlockableError, process_lock
 from mtts.adapters.whole_file import write_private
 from mtts.core.errors import LockHeldError, StoreError
 from mtts.core.text import printable
@@ -20,27 +19,31 @@ from mtts.core.text import printable
 @contextmanager
 def run_lock(file: Path, command: str) -> Iterator[None]:
     """Hold the lock; LockHeldError where another process does, StoreError where there can be none."""
-    lock = FileLock(file, mode=0o600)
     holder = file.with_suffix(".holder")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-        write_private(holder, json.dumps({"pid": os.getpid(), "command": command}))
-    except Timeout:
+    except OSError as error:
+        raise _untakeable(file, error.strerror or "there is no directory for it") from error
+    try:
+        with process_lock(file):
+            try:
+                write_private(holder, json.dumps({"pid": os.getpid(), "command": command}))
+            except OSError as error:
+                raise UnlockableError(error.strerror) from error
+            try:
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+    except HeldError:
         raise LockHeldError(
             f"another run writes to routers: {_holder(holder)}", hint="wait for its end, then run the command again"
         ) from None
-    except (OSError, NotImplementedError) as error:  # filelock's word for a file system without locks is the latter
-        lock.release()
-        reason = getattr(error, "strerror", None) or "it cannot be locked"
-        raise StoreError(
-            f"the run lock {file} cannot be taken: {reason}", hint="name another directory with --state"
-        ) from error
-    try:
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+    except UnlockableError as error:
+        raise _untakeable(file, str(error)) from error
+
+
+def _untakeable(file: Path, reason: str) -> StoreError:
+    return StoreError(f"the run lock {file} cannot be taken: {reason}", hint="name another directory with --state")
 
 
 def _holder(file: Path) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from mtts.adapters.process_lock import HeldError, UnlockableError, process_lock
 from mtts.adapters.whole_file import write_private
 from mtts.core.errors import LockHeldError, UsageError
 from mtts.lab.control import Control, ControlError, read_control_file, write_control_file
@@ -50,28 +49,32 @@ class LabDirectory:
 def lab_directory(path: Path) -> Iterator[LabDirectory]:
     """Hold the directory for one lab; LockHeldError where another lab does, UsageError where none can."""
     found = LabDirectory(path)
-    lock = FileLock(path / LOCK_FILE, mode=0o600)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except Timeout:
+    except OSError as error:
+        raise _unfit(path, error.strerror or "it cannot be made") from error
+    try:
+        with process_lock(path / LOCK_FILE):
+            try:
+                _check_inventory(found.inventory)
+                yield found
+            finally:
+                found.clear()
+                (path / LOCK_FILE).unlink(missing_ok=True)  # held: whoever opened it before finds it without a name
+                with suppress(OSError):  # somebody else's files lie there too
+                    path.rmdir()
+    except HeldError:
         raise LockHeldError(
             f"another lab is running in {path}",
             hint="end it with Ctrl-C in its terminal, or name another directory with --lab-dir",
             code="lab-running",
         ) from None
-    except (OSError, NotImplementedError) as error:  # filelock's word for a file system without locks is the latter
-        reason = getattr(error, "strerror", None) or "it cannot be locked"
-        raise UsageError(f"{path} cannot hold a lab: {reason}", hint="name another directory with --lab-dir") from error
-    try:
-        _check_inventory(found.inventory)
-        yield found
-    finally:
-        found.clear()
-        (path / LOCK_FILE).unlink(missing_ok=True)  # while it is held: whoever opened it before finds it without a name
-        lock.release()
-        with suppress(OSError):  # somebody else's files lie there too
-            path.rmdir()
+    except UnlockableError as error:
+        raise _unfit(path, str(error)) from error
+
+
+def _unfit(path: Path, reason: str) -> UsageError:
+    return UsageError(f"{path} cannot hold a lab: {reason}", hint="name another directory with --lab-dir")
 
 
 def _check_inventory(file: Path) -> None:
