@@ -11,8 +11,10 @@ from typing import Final
 from mtts.core.errors import CommandTrappedError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState, Resource
+from mtts.core.guard import SIGKILL
 from mtts.core.health import Evidence, Health
 from mtts.core.rows import resource
+from mtts.core.transaction import STUCK_HINT
 from mtts.core.values import normalise_path
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
@@ -22,6 +24,8 @@ from mtts.ports import RouterSession
 _LOG_TAIL: Final = 3
 _PROGRESS_BYTES: Final = 16 * 1024
 """Free memory wavers by itself; less than this is no progress."""
+_DYING_S: Final = 5.0
+"""What a container that was killed may take to be gone."""
 
 
 async def find(session: RouterSession, root_dir: str) -> ContainerRow | None:
@@ -69,6 +73,7 @@ async def started(
     """
     container = await _expect(work.session, root_dir)
     trap = "" if container.is_up else await _command(work.session, "/container/start", container)
+    container = await _expect(work.session, root_dir)  # what it said before is of another start
     timing, clock = work.router.timing, work.services.clock
     deadline = clock.monotonic() + timing.healthy_s
     while not container.is_up:
@@ -91,19 +96,25 @@ def _start_failed(work: NodeWork, container: ContainerRow, said: str) -> StepFai
     )
 
 
-async def stopped(work: NodeWork, root_dir: str) -> ContainerRow:
-    """Stop it and wait until it is; `stop-stuck` when it does not end in time."""
+async def stopped(work: NodeWork, observer: NodeObserver, root_dir: str) -> ContainerRow:
+    """Stop it and wait until it is; kill it when it does not end in time, `stop-stuck` when that does not help."""
     container = await _expect(work.session, root_dir)
     if container.is_up:
         await _command(work.session, "/container/stop", container)
     timing, clock = work.router.timing, work.services.clock
+    may_kill = observer.can_kill
     deadline = clock.monotonic() + timing.stop_s
     while container.is_up or container.state is ContainerState.STOPPING:
-        if clock.monotonic() > deadline:
+        if clock.monotonic() > deadline and may_kill:
+            work.tell(Kind.STEP, f"! {container.label} is still {container.state} after {timing.stop_s:g} s: kill it")
+            kill = partial(work.session.command, "/container/kill", {"number": container.id, "signal": str(SIGKILL)})
+            await _trapped(kill)
+            may_kill, deadline = False, clock.monotonic() + _DYING_S
+        elif clock.monotonic() > deadline:
             raise StepFailedError(
                 f"{container.label} is still {container.state} after {timing.stop_s:g} s",
                 code="stop-stuck",
-                hint="only a reboot of the router clears a container that is stuck stopping",
+                hint=STUCK_HINT,
             )
         await clock.sleep(timing.poll_s)
         container = await _expect(work.session, root_dir)
