@@ -35,6 +35,7 @@ def update(
     from mtts.engine.services import Services  # noqa: PLC0415
     from mtts.engine.update import Update, UpdateOrder  # noqa: PLC0415
     from mtts.report import lines  # noqa: PLC0415
+    from mtts.report.document import swap_json  # noqa: PLC0415
 
     settings = settings_of(context)
     order = UpdateOrder(
@@ -47,4 +48,5 @@ def update(
             await Update(services, order, quarantine).run(fleet, routers)
 
         finished = drive_fleet(settings, "update", named, drive, store=None if check else store)
-    conclude(settings, finished, lines.results(finished.results))
+    swaps = [swap for result in finished.results if (swap := swap_json(result)) is not None]
+    conclude(settings, finished, lines.results(finished.results), details={"swaps": swaps} if check else None)

@@ -14,7 +14,7 @@ from mtts.core.inventory import NodeSpec, Router
 from mtts.core.plan import Plan, fingerprint
 from mtts.core.preflight import place_of
 from mtts.core.router_lock import NAME, PATH, HeldLock
-from mtts.core.slots import SLOTS, Slots, slots_of
+from mtts.core.slots import SLOTS, Slots, slots_of, transaction_open
 from mtts.core.storage import Place
 
 BACKUP = ".backup"
@@ -81,11 +81,7 @@ def _changes(slots: Slots, left: Left) -> Iterator[Change]:
 
 def _warnings(router: Router, node: NodeSpec, slots: Slots) -> Iterator[Problem]:
     if slots.open_transaction is not None:
-        yield Problem(
-            "transaction-open",
-            f"an update of node {node.name} is open, and what it has on the router stays",
-            f"mtts resume {router.name}",
-        )
+        yield transaction_open(router.name, node.name)
     for row in slots.leftovers:
         if row.is_up and slots.open_transaction is None:
             yield Problem(

@@ -8,6 +8,7 @@ from typing import Final, Self
 from mtts.core.errors import AuthRejectedError, MttsError, Problem, SessionLostError, UnreachableError
 from mtts.core.flash import FlashDelta, FlashSample, delta_of
 from mtts.core.image import Digest
+from mtts.core.strategy import Choice
 from mtts.core.tag import Tag
 
 
@@ -67,6 +68,8 @@ class NodeResult:
     downtime_s: float | None = None
     samples: tuple[FlashSample, ...] = ()
     """Of the router's flash while this node was worked on, oldest first; empty where nothing was written."""
+    expected: Choice | None = None
+    """Of `update --check`: what the swap that is due would cost."""
     evidence: str | None = None
     """What proved health."""
     problem: Problem | None = None

@@ -103,6 +103,15 @@ def not_deployed(router: str, node: str) -> Problem:
     return Problem("not-deployed", f"{router} has no node {node}", f"mtts deploy {router}")
 
 
+def transaction_open(router: str, node: str) -> Problem:
+    """An update of the node is under way, or was interrupted: nothing else may be made of how it stands now."""
+    return Problem(
+        "transaction-open",
+        f"an update of node {node} is open",
+        f"once no run is at work on {router}: mtts resume {router}",
+    )
+
+
 def state_unknown(row: ContainerRow) -> Problem:
     """The container is in a state that nothing may be built on."""
     return Problem(

@@ -35,7 +35,7 @@ class Choice:
 
     strategy: Strategy
     flash_bytes: int
-    """Beyond what the node takes now."""
+    """Beyond what the node takes now, at the peak; none where the new release fits into the old one's room."""
     memory_bytes: int
     gap: str
     """For how long the node is away, in words."""
@@ -73,9 +73,10 @@ def choose_strategy(
     short = peak + router.flash.reserve_bytes - free - freed
     if short > 0:
         return _too_small(f"{mib(free)} are free, and {mib(short)} are missing even without the old release")
+    grown = max(0, peak - freed)
     against = _against_bridge(facts, scratch + peak)
     if against is None:
-        return Choice(Strategy.RAM_BRIDGE, peak - freed, scratch + peak, _GAPS[Strategy.RAM_BRIDGE])
+        return Choice(Strategy.RAM_BRIDGE, grown, scratch + peak, _GAPS[Strategy.RAM_BRIDGE])
     if not allow_in_place:
         return _too_small(f"{mib(free)} are free, two releases do not fit, and {against}")
     needed = needs_node(facts)
@@ -87,7 +88,7 @@ def choose_strategy(
     lacking = _too_little_memory(facts, scratch + peak)
     if lacking is not None:
         return _too_small(f"nothing but a pull proves that the router can pull, and {lacking}")
-    return Choice(Strategy.IN_PLACE, peak - freed, scratch + peak, _GAPS[Strategy.IN_PLACE])
+    return Choice(Strategy.IN_PLACE, grown, scratch + peak, _GAPS[Strategy.IN_PLACE])
 
 
 def second_half(node: NodeSpec, release: Release) -> Choice:

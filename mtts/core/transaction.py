@@ -89,6 +89,14 @@ class Seen:
         """Whether the old one was stopped, by whatever means."""
         return self.old is not None and not self.old.is_up
 
+    @property
+    def awaits_turn(self) -> bool:
+        """Whether the new one was never started, so that it can wait for its turn in the rollout."""
+        old, new = self.old, self.new
+        if old is None or new is None or new.tag is None or new.tag.next_in is None:
+            return False
+        return old.is_up and not new.is_up and new.tag.failed is None and not new.tag.is_aborted
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

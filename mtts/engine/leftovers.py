@@ -13,7 +13,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan_update import bridge_taken_down, open_swap
 from mtts.core.platforms import router_platform
 from mtts.core.slots import Slots, is_in_memory, not_deployed, removals, serving
-from mtts.core.transaction import Seen, seen_of
+from mtts.core.transaction import seen_of
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_resource
 from mtts.engine.observe import NodeObserver
@@ -68,7 +68,7 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     if id_ is None:
         return await without_strays(work, slots)
     seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)
-    if seen.new is None or _waits(seen):
+    if seen.new is None or seen.awaits_turn:
         return Settled(slots)
     old = seen.old or seen.new  # in place, there is none any more
     resource = await gather_resource(work.session, work.router)
@@ -139,11 +139,3 @@ async def _staged_release(work: NodeWork, resource: Resource, digest: Digest | N
 
 def _live(slots: Slots) -> tuple[ContainerRow, ...]:
     return () if slots.live is None else (slots.live,)
-
-
-def _waits(seen: Seen) -> bool:
-    """Whether the new container was never started, so that it can wait for its turn in the rollout."""
-    old, new = seen.old, seen.new
-    if old is None or new is None or new.tag is None or new.tag.next_in is None:
-        return False
-    return old.is_up and not new.is_up and new.tag.failed is None and not new.tag.is_aborted

@@ -1,7 +1,7 @@
 """Brings one node to another release: reads all that a swap needs, plans it, attempts it, and learns from it."""
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mtts.core.desired import STATE_FILE
@@ -11,7 +11,16 @@ from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
 from mtts.core.outcome import NodeResult, Outcome, joined
-from mtts.core.plan_update import COPIED, Refused, SwapOrder, needs_login, plan_swap, state_not_mounted, state_source
+from mtts.core.plan_update import (
+    COPIED,
+    Refused,
+    SwapOrder,
+    SwapPlan,
+    needs_login,
+    plan_swap,
+    state_not_mounted,
+    state_source,
+)
 from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.strategy import Strategy
@@ -77,29 +86,18 @@ async def _swap_once(
     quarantine: Quarantine,
     allow_in_place: bool,
 ) -> NodeResult:
-    as_found = work.as_found(live.tag)
-    async with work.within_deadline():
-        facts = await _prepared(work, facts, live, release)
-        if live.tag is not None and live.tag.adopted:
-            live = await _with_all_settings(work, live)
-        has_state = work.node.ephemeral or await _has_state(work, facts, live)
-    if facts.health is not None and facts.health.needs_login:
-        return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
-    if not has_state:
-        return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
-    running = live.tag.platform if live.tag is not None else None
-    order = SwapOrder(
-        transaction=secrets.token_hex(4),
-        bridge=work.services.scripts.bridge,
-        old_bytes=next((one.extracted_bytes for one in quarantine.known if one.manifest_digest == running), None),
+    prepared = await _prepare(
+        work,
+        facts=facts,
+        slots=slots,
+        live=live,
+        release=release,
+        quarantine=quarantine,
         allow_in_place=allow_in_place,
     )
-    planned = plan_swap(
-        router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release, order=order
-    )
-    if isinstance(planned, Refused):
-        first, *others = planned.problems
-        return replace(as_found.ended(Outcome.REFUSED, first), warnings=(*others, *planned.warnings))
+    if isinstance(prepared, NodeResult):
+        return prepared
+    facts, live, planned = prepared.facts, prepared.live, prepared.plan
     work.tell(Kind.STEP, str(planned.choice))
     log = await TransactionLog.begin(work, planned.transaction, old=live, resource=facts.resource)
     if _entries(await standing(work)) != _entries(slots):  # another run had the router meanwhile
@@ -121,13 +119,97 @@ async def _swap_once(
     return replace(swapped.result, warnings=(*swapped.result.warnings, *said))
 
 
+async def foretell(
+    work: NodeWork,
+    *,
+    facts: Facts,
+    slots: Slots,
+    live: ContainerRow,
+    release: Release,
+    quarantine: Quarantine,
+    allow_in_place: bool,
+) -> NodeResult:
+    """How `swap_node` would go about it and at which price, or why it would not; nothing is written.
+
+    RouterLockedError where another run is at work on the router.
+    """
+    await work.lock.stale(work.session)
+    prepared = await _prepare(
+        work,
+        facts=facts,
+        slots=slots,
+        live=live,
+        release=release,
+        quarantine=quarantine,
+        allow_in_place=allow_in_place,
+    )
+    if isinstance(prepared, NodeResult):
+        return prepared
+    planned = prepared.plan
+    return replace(
+        work.as_found(live.tag),
+        strategy=str(planned.choice.strategy),
+        expected=planned.choice,
+        to_version=release.version,
+        to_digest=release.manifest_digest,
+        warnings=planned.warnings,
+        changes_pending=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A swap that could begin now."""
+
+    facts: Facts
+    live: ContainerRow
+    plan: SwapPlan
+
+
+async def _prepare(
+    work: NodeWork,
+    *,
+    facts: Facts,
+    slots: Slots,
+    live: ContainerRow,
+    release: Release,
+    quarantine: Quarantine,
+    allow_in_place: bool,
+) -> _Prepared | NodeResult:
+    """Read all that a swap needs and plan it; how the node ends where nothing may be swapped. Writes nothing."""
+    as_found = work.as_found(live.tag)
+    async with work.within_deadline():
+        facts = await _with_preconditions(work, facts, live, release)
+        if live.tag is not None and live.tag.adopted:
+            live = await _with_all_settings(work, live)
+        has_state = work.node.ephemeral or await _has_state(work, facts, live)
+    if facts.health is not None and facts.health.needs_login:
+        return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
+    if not has_state:
+        return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
+    running = live.tag.platform if live.tag is not None else None
+    order = SwapOrder(
+        transaction=secrets.token_hex(4),
+        bridge=work.services.scripts.bridge,
+        old_bytes=next((one.extracted_bytes for one in quarantine.known if one.manifest_digest == running), None),
+        allow_in_place=allow_in_place,
+    )
+    planned = plan_swap(
+        router=work.router, node=work.node, facts=facts, slots=slots, live=live, release=release, order=order
+    )
+    if isinstance(planned, Refused):
+        first, *others = planned.problems
+        return replace(as_found.ended(Outcome.REFUSED, first), warnings=(*others, *planned.warnings))
+    return _Prepared(facts, live, planned)
+
+
 def _entries(slots: Slots) -> set[tuple[str, str, bool]]:
     """The containers of a node, and what their comments say of them."""
     rows = (*slots.leftovers, *(() if slots.live is None else (slots.live,)))
     return {(row.id, row.props.get("comment", ""), row is slots.live) for row in rows}
 
 
-async def _prepared(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:
+async def _with_preconditions(work: NodeWork, facts: Facts, live: ContainerRow, release: Release) -> Facts:
     """The facts with preconditions, a free flash that holds still, and who the node is in the tailnet."""
     facts = await gather_preconditions(
         work.session,

@@ -19,8 +19,9 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan_update import is_superseded
 from mtts.core.platforms import router_platform
 from mtts.core.rollout import Rollout
-from mtts.core.slots import Slots, starting
+from mtts.core.slots import Slots, starting, transaction_open
 from mtts.core.tag import Tag
+from mtts.core.transaction import seen_of
 from mtts.core.update import (
     Ask,
     Decision,
@@ -46,7 +47,7 @@ from mtts.engine.quarantine import Quarantine
 from mtts.engine.rollout import roll_out
 from mtts.engine.services import NodeWork, Services
 from mtts.engine.standing import standing
-from mtts.engine.swap_node import swap_node
+from mtts.engine.swap_node import foretell, swap_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,37 @@ class Update:
 
     async def _look(self, work: NodeWork) -> tuple[NodeResult, None]:
         found = await standing(work)
-        if found.leftovers and self.order.check:
-            return replace(work.as_found(_tag(found.live)), changes_pending=True), None
-        settled = Settled(found) if self.order.check else await settle_swaps(work, found, self.quarantine)
+        if self.order.check:
+            return await self._foretell(work, found), None
+        settled = await settle_swaps(work, found, self.quarantine)
         if settled.is_final and settled.result is not None:
             return settled.result, None
         async with settled.going_on(work) as again:
             return await self._judge(again, settled), None
+
+    async def _foretell(self, work: NodeWork, found: Slots) -> NodeResult:
+        """What the update would come to; nothing is written."""
+        id_, live, name = found.open_transaction, found.live, work.node.name
+        rows = (*found.leftovers, *(() if live is None else (live,)))
+        if id_ is not None and not seen_of(rows, name, id_).awaits_turn:
+            is_open = transaction_open(work.router.name, name)
+            return replace(work.as_found(_tag(live)), changes_pending=True, warnings=(is_open,))
+        decision = await self._decide(work, live)
+        if live is None or not isinstance(decision, Swap) or is_superseded(found, decision.release):
+            result = await self._follow(work, live, decision)
+            has_strays = bool(found.leftovers) and result.problem is None
+            return replace(result, changes_pending=result.changes_pending or has_strays)
+        expected = await foretell(
+            work,
+            facts=await gather(work.session, work.router, (work.node,)),
+            slots=found,
+            live=live,
+            release=decision.release,
+            quarantine=self.quarantine,
+            allow_in_place=self.order.allow_in_place,
+        )
+        waits = self._waits_for_window(work, decision.release)
+        return replace(expected, warnings=(*expected.warnings, *waits)) if expected.changes_pending else expected
 
     async def _judge(self, work: NodeWork, settled: Settled) -> NodeResult:
         live = settled.slots.live
@@ -159,15 +184,20 @@ class Update:
     ) -> NodeResult:
         """Pending: a swap waits for its turn in the rollout, and for the router's window."""
         pending = replace(work.as_found(_tag(live)), changes_pending=True)
+        waits = self._waits_for_window(work, release)
         if self.order.check:
-            return replace(pending, to_version=release.version, to_digest=release.manifest_digest)
+            return replace(pending, to_version=release.version, to_digest=release.manifest_digest, warnings=waits)
+        if not waits:
+            self._waiting[work.router.name, work.node.name] = start_failed
+        return replace(pending, warnings=waits)
+
+    def _waits_for_window(self, work: NodeWork, release: Release) -> tuple[Problem, ...]:
+        """Why the swap is not for now; nothing within the router's window."""
         window, now = work.router.window, datetime.fromtimestamp(self.services.clock.now()).astimezone()
         if is_open(window, now):
-            self._waiting[work.router.name, work.node.name] = start_failed
-            return pending
+            return ()
         name = release.version or release.manifest_digest.short
-        waits = Problem("outside-window", f"{name} waits for the window {window}", "run mtts update within it")
-        return replace(pending, warnings=(waits,))
+        return (Problem("outside-window", f"{name} waits for the window {window}", "run mtts update within it"),)
 
     async def _repair(self, work: NodeWork, live: ContainerRow | None, why: str) -> NodeResult:
         """Start what is down; what does not start has perhaps lost its image, and is pulled again by a swap."""

@@ -62,6 +62,23 @@ def check_json(router: str, node: str, checks: Sequence[Check]) -> dict[str, Any
     }
 
 
+def swap_json(result: NodeResult) -> dict[str, Any] | None:
+    """`mtts update --check`'s own part of the document, one node that is to be swapped; None for any other."""
+    choice = result.expected
+    if choice is None:
+        return None
+    return {
+        "router": result.router,
+        "node": result.node,
+        "strategy": str(choice.strategy),
+        "from_digest": str(result.from_digest) if result.from_digest else None,
+        "to_digest": str(result.to_digest) if result.to_digest else None,
+        "flash_bytes": choice.flash_bytes,
+        "memory_bytes": choice.memory_bytes,
+        "gap": choice.gap,
+    }
+
+
 def status_json(status: NodeStatus) -> dict[str, Any]:
     """`mtts status`' own part of the document, one node."""
     latest = status.latest if isinstance(status.latest, Release) else None

@@ -19,6 +19,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
 from mtts.core.preflight import Check, Level
 from mtts.core.status import NodeStatus
+from mtts.core.strategy import Choice
 from mtts.core.text import printable
 from mtts.core.units import from_to, seconds, signed_size, size
 
@@ -184,6 +185,10 @@ def _release(result: NodeResult) -> str:
     return from_to(result.from_version, result.to_version)
 
 
+def _expected(show: Callable[[Choice], str]) -> Callable[[NodeResult], str]:
+    return lambda result: "" if result.expected is None else show(result.expected)
+
+
 def _flash(result: NodeResult) -> str:
     delta = result.flash.delta_bytes if result.flash else None
     return "" if delta is None else signed_size(delta)
@@ -192,6 +197,9 @@ def _flash(result: NodeResult) -> str:
 _CELLS: Final[Mapping[str, Callable[[NodeResult], str]]] = {
     "RELEASE": _release,
     "STRATEGY": lambda result: result.strategy or "",
+    "PEAK FLASH": _expected(lambda choice: size(choice.flash_bytes)),
+    "MEMORY": _expected(lambda choice: size(choice.memory_bytes)),
+    "AWAY": _expected(lambda choice: choice.gap),
     "DOWNTIME": lambda result: "" if result.downtime_s is None else seconds(result.downtime_s),
     "VERIFIED BY": lambda result: result.evidence or "",
     "FLASH": _flash,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.cli.conftest import Fleet
+from tests.cli.snapshots import saved
 from tests.engine.fleet import lab_image
 
 
@@ -34,8 +35,31 @@ def test_a_check_tells_what_is_new_and_writes_nothing(deployed: Fleet) -> None:
     assert ran.code == 3
     assert ran.out.count("a change is due") == 3
     assert ran.out.count("1.2.3 → 1.2.4") == 3
+    assert ran.snapshot == saved("update-check")
     assert [deployed.writes(router) for router in routers] == before
     assert "update" not in deployed.mtts("history").out
+    told = deployed.mtts("update", "--all", "--check", "--json").json
+    assert {result["strategy"] for result in told["routers"]} == {"a/b"}
+    assert [swap["router"] for swap in told["swaps"]] == ["attic", "cellar", "shed"]
+    for swap in told["swaps"]:
+        assert (swap["strategy"], swap["gap"]) == ("a/b", "seconds")
+        assert swap["flash_bytes"] > 0
+        assert swap["memory_bytes"] > 0
+        assert swap["from_digest"] != swap["to_digest"]
+
+
+def test_a_check_tells_what_the_update_would_refuse(deployed: Fleet) -> None:
+    deployed.publish(lab_image("1.2.4"))
+    shed = deployed.thread.lab.routers["shed"]
+    deployed.thread.call(shed.faults.foreign_command, "/container/mounts/remove", where={"dst": "/var/lib/tailscale"})
+
+    ran = deployed.mtts("update", "--all", "--check")
+
+    assert ran.code == 5
+    assert ran.snapshot == saved("update-check-refused")
+    refused = deployed.mtts("update", "shed", "--json")
+    assert refused.code == 5
+    assert refused.json["routers"][0]["error"]["message"] in ran.out
 
 
 def test_a_new_release_goes_to_all_and_the_document_says_how(deployed: Fleet) -> None:

@@ -51,7 +51,7 @@ async def _update_from(processes: Processes, here: Deployment, store: Store) -> 
     return result
 
 
-def _locked_by(here: Deployment, holder: Holder, *, uptime_s: float) -> None:
+def lock_by(here: Deployment, holder: Holder, *, uptime_s: float) -> None:
     props = lock_props(holder, uptime_s=uptime_s, longest_s=longest_s(here.spec.timing, 1))
     here.router.add_row(LOCK_PATH, **props)
 
@@ -87,7 +87,7 @@ async def test_a_router_that_another_machine_holds_is_refused_untouched(
     deployment: MakeDeployment, store: Store
 ) -> None:
     here = await _outdated(deployment)
-    _locked_by(here, OTHER, uptime_s=_uptime_s(here) - 90)
+    lock_by(here, OTHER, uptime_s=_uptime_s(here) - 90)
     before = here.snapshot()
 
     result = await here.update(store)
@@ -103,7 +103,7 @@ async def test_a_router_that_another_machine_holds_is_refused_untouched(
 async def test_a_run_without_changes_neither_takes_nor_minds_a_lock(deployment: MakeDeployment, store: Store) -> None:
     here = await deployment()
     await here.deploy()
-    _locked_by(here, OTHER, uptime_s=_uptime_s(here))
+    lock_by(here, OTHER, uptime_s=_uptime_s(here))
 
     results = [await here.update(store), await here.deploy()]
 
@@ -113,7 +113,7 @@ async def test_a_run_without_changes_neither_takes_nor_minds_a_lock(deployment: 
 
 async def test_the_lock_of_another_machine_ages_out_by_uptime(deployment: MakeDeployment, store: Store) -> None:
     here = await _outdated(deployment)
-    _locked_by(here, OTHER, uptime_s=_uptime_s(here))
+    lock_by(here, OTHER, uptime_s=_uptime_s(here))
     await here.wait(longest_s(here.spec.timing, 1) - 60)
     assert (await here.update(store)).outcome is Outcome.REFUSED
     await here.wait(60)
@@ -127,7 +127,7 @@ async def test_a_restart_of_the_router_ends_the_lock_of_another_machine(
     deployment: MakeDeployment, store: Store
 ) -> None:
     here = await _outdated(deployment)
-    _locked_by(here, OTHER, uptime_s=_uptime_s(here))
+    lock_by(here, OTHER, uptime_s=_uptime_s(here))
     here.router.faults.reboot()
     await here.wait(BOOT_S)
 
@@ -143,7 +143,7 @@ async def test_the_lock_of_a_process_that_was_killed_here_is_taken_over_at_once(
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     with subprocess.Popen(sleeper) as process:  # noqa: ASYNC220 - starting it takes no time
         me = SystemProcesses("5eed").me
-        _locked_by(here, replace(me, pid=process.pid), uptime_s=_uptime_s(here))
+        lock_by(here, replace(me, pid=process.pid), uptime_s=_uptime_s(here))
         alive = await here.update(store)
         process.kill()
 
@@ -157,7 +157,7 @@ async def test_a_process_of_the_same_number_in_another_container_is_not_taken_fo
     deployment: MakeDeployment, store: Store
 ) -> None:
     here = await _outdated(deployment)
-    _locked_by(here, replace(SystemProcesses("5eed").me, system="ffffffff"), uptime_s=_uptime_s(here))
+    lock_by(here, replace(SystemProcesses("5eed").me, system="ffffffff"), uptime_s=_uptime_s(here))
 
     result = await here.update(store)
 
@@ -244,7 +244,7 @@ async def test_a_lock_whose_reply_was_lost_is_given_back(deployment: MakeDeploym
 
 async def test_a_deploy_of_a_router_that_is_held_is_refused(deployment: MakeDeployment) -> None:
     here = await deployment()
-    _locked_by(here, OTHER, uptime_s=_uptime_s(here))
+    lock_by(here, OTHER, uptime_s=_uptime_s(here))
 
     result = await here.deploy()
 
