@@ -90,11 +90,12 @@ def removals(leftovers: Iterable[ContainerRow]) -> Iterator[Change]:
 
 
 def starting(live: ContainerRow, why: str) -> Iterator[Change]:
-    """Start the node's container and prove it."""
+    """Start the node's container, unless it is starting, and prove it."""
     label, node = f"container {live.label}", live.tag.node if live.tag else live.label
-    if live.is_up or live.state is ContainerState.STOPPING:
-        yield Stop(live.root_dir, label, "it does not serve", disruptive=False)
-    yield Start(live.root_dir, label, why)
+    if live.state is not ContainerState.STARTING:
+        if live.is_up or live.state is ContainerState.STOPPING:
+            yield Stop(live.root_dir, label, "it does not serve", disruptive=False)
+        yield Start(live.root_dir, label, why)
     yield AwaitHealthy(live.root_dir, f"node {node}", "proves that it serves")
 
 

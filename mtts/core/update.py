@@ -102,7 +102,11 @@ def decide(
         return Leave(verified)
     live, tag = verified
     ailment = _ailment(live)
-    is_lost = live.state is ContainerState.FAILED or ((start_failed or tag.in_ram) and not live.is_up)
+    is_lost = (
+        live.state is ContainerState.FAILED
+        or (start_failed and live.state is not ContainerState.RUNNING)
+        or (tag.in_ram and not live.is_up)
+    )
     if latest.problem is not None:
         return _without(latest.problem, ailment, is_lost=is_lost)
     current = _is_current(live, tag, latest, policy.known)
@@ -153,7 +157,7 @@ def is_damage(code: str) -> bool:
 
 def _ailment(live: ContainerRow) -> str | None:
     """What keeps the container from serving, as far as its row shows."""
-    if not live.is_up:
+    if live.state is not ContainerState.RUNNING:
         return f"it is {live.state}"
     return "RouterOS' health check says unhealthy" if live.probe == "unhealthy" else None
 

@@ -12,7 +12,7 @@ from typing import assert_never
 from mtts.core.dialect import Dialect
 from mtts.core.errors import Problem, RegistryError, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.facts import ContainerRow, Facts
+from mtts.core.facts import ContainerRow, ContainerState, Facts
 from mtts.core.image import Release
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
@@ -213,13 +213,16 @@ class Update:
             if isinstance(again, Swap):
                 return self._postpone(work, live, again.release, start_failed=True)
             return found.ended(Outcome.BROKEN, again.problem if isinstance(again, Lost) else error.problem)
+        if not work.mark.wrote:
+            return replace(found, evidence=applier.evidence)
         repaired = Problem("node-repaired", f"node {work.node.name} was down ({why}) and was started")
         return replace(found, outcome=Outcome.DEPLOYED, warnings=(repaired,), evidence=applier.evidence)
 
     async def _start(self, work: NodeWork, live: ContainerRow, why: str) -> Applier:
         resource = await gather_resource(work.session, work.router)
         applier = Applier(work, NodeObserver(work.session, Dialect(resource.version)), None)
-        await work.hold()
+        if live.state is not ContainerState.STARTING:
+            await work.hold()
         await applier.apply_all(starting(live, why))
         return applier
 

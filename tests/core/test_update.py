@@ -87,7 +87,7 @@ CASES = {
     "unhealthy by RouterOS' own check": Case(
         Repair("RouterOS' health check says unhealthy"), _live(unhealthy="true"), Latest(digest("1"))
     ),
-    "starting is up": Case(Unchanged(), _in("starting"), Latest(digest("1"))),
+    "starting is looked at again": Case(Repair("it is starting"), _in("starting"), Latest(digest("1"))),
     "its image is gone": Case(Ask.RELEASE, _in("download/extract failed"), Latest(digest("1"))),
     "its image is gone, and comes again": Case(
         Swap, _in("download/extract failed"), Latest(digest("1"), SAME.digests, SAME)

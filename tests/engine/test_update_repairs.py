@@ -35,6 +35,24 @@ async def test_a_node_that_is_down_is_started_and_that_is_said(
     assert (await here.update(store)).outcome is Outcome.NO_OP
 
 
+@pytest.mark.parametrize("version", versions("7.21.5"))
+async def test_a_node_that_is_starting_is_waited_for_and_nothing_is_written(
+    deployment: MakeDeployment, store: Store, version: str
+) -> None:
+    here = await deployment(version=version)
+    await here.deploy()
+    here.router.device.engine.stop(here.container)
+    await here.wait(5)
+    here.router.device.engine.start(here.container)
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.problem) == (Outcome.NO_OP, None)
+    assert result.evidence == "tailscale status"
+    assert here.writes == []
+    assert len(here.online) == 1
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
@@ -81,6 +99,21 @@ async def test_an_image_that_was_lost_is_pulled_again_beside_its_remains(
     assert here.container.root.endswith("/b")
     assert here.online == [node]
     assert (await here.update(store)).outcome is Outcome.NO_OP
+
+
+async def test_a_node_that_is_starting_and_does_not_come_up_is_no_no_op(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await deployment()
+    await here.deploy()
+    (node,) = here.online
+    await _lose_image(here)
+    here.router.device.engine.start(here.container)
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.problem) == (Outcome.UPDATED, None)
+    assert here.online == [node]
 
 
 async def _lose_image(here: Deployment) -> None:
