@@ -18,6 +18,9 @@ from mtts.core.secret import Literal
 Finding = tuple[KeyPath, str]
 """Where, and what is wrong there."""
 
+_DAEMON_ARGUMENTS: Final = "TS_TAILSCALED_EXTRA_ARGS"
+"""The variable that mtts tells `direct` and `ephemeral` by."""
+
 _NODE_CLAIMS: Final[tuple[tuple[str, str, Callable[[NodeSpec], Hashable | None]], ...]] = (
     ("hostname", "hostname (and with it the state directory)", lambda node: node.hostname.lower()),
     ("veth", "veth", veth_name),
@@ -58,6 +61,32 @@ def find_clashes(routers: Iterable[Router]) -> Iterator[Finding]:
                     yield where, f"node {holder} on this router has the same {words}"
 
 
+def find_impatience(file: InventoryFile, routers: Iterable[Router]) -> Iterator[Finding]:
+    """Guards that would go back while their node still has time to prove itself, each where that is set, once."""
+    found: dict[KeyPath, str] = {}
+    for router in routers:
+        timing = router.timing
+        needed_s = timing.healthy_s + timing.observe_s
+        if timing.confirm_s < needed_s:
+            text = f"the guard would go back after {timing.confirm_s:g}s, and healthy and observe take {needed_s:g}s"
+            found.setdefault(_where_timed(file, router.name), text)
+    yield from found.items()
+
+
+def _where_timed(file: InventoryFile, router: str) -> KeyPath:
+    """The strongest layer that sets any of the times that do not go together."""
+    own = file.routers[router]
+    layers: list[tuple[KeyPath, Settings | None]] = [(("routers", router), own)]
+    layers += [(("groups", name), (file.groups or {}).get(name)) for name in reversed(own.groups or ())]
+    layers.append((("defaults",), file.defaults))
+    for path, layer in layers:
+        timing = layer.timing if layer is not None else None
+        for key in ("confirm", "healthy", "observe"):
+            if timing is not None and key in timing.model_fields_set:
+                return (*path, "timing", key)
+    return ("routers", router)
+
+
 def find_literal_secrets(file: InventoryFile) -> Iterator[KeyPath]:
     """The keys whose secret is written out in the file."""
     layers: list[tuple[KeyPath, Settings | None]] = [(("defaults",), file.defaults)]
@@ -93,6 +122,10 @@ def _router_gaps(router: MergedRouter) -> Iterator[Finding]:
             yield there, "has no image: set it here, for the router, in a group or in defaults"
         if not re.fullmatch(HOSTNAME_PATTERN, node["hostname"]):
             yield there, f"{shown(node['hostname'])} cannot be a hostname (only letters, digits and -): set hostname"
+        if _DAEMON_ARGUMENTS in node.get("env", {}):
+            for key in ("direct", "ephemeral"):
+                if node.get(key):
+                    yield (*there, "env", _DAEMON_ARGUMENTS), f"would take the place of {key}, which is set as well"
         if "service" in node and not node.get("serve"):
             yield (*there, "service"), "a service offers what serve: lists, and the node has none"
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from mtts.adapters.inventory import findings
 from mtts.adapters.inventory.assembly import assemble_registry, assemble_router
 from mtts.adapters.inventory.complaints import refuse
-from mtts.adapters.inventory.consistency import find_clashes, find_gaps, find_literal_secrets
+from mtts.adapters.inventory.consistency import find_clashes, find_gaps, find_impatience, find_literal_secrets
 from mtts.adapters.inventory.form import kind_of
 from mtts.adapters.inventory.layers import merge_file
 from mtts.adapters.inventory.schema import InventoryFile
@@ -66,7 +66,7 @@ def _assembled(path: Path, document: Document, file: InventoryFile) -> Inventory
     gaps = list(find_gaps(file, merged))
     incomplete = {key[1] for key, _ in gaps if key[0] == "routers"}
     routers = tuple(assemble_router(router, directory) for router in merged if router.name not in incomplete)
-    for key, text in (*gaps, *find_clashes(routers)):
+    for key, text in (*gaps, *find_clashes(routers), *find_impatience(file, routers)):
         document.complain(key, text)
     registries = {
         host: assemble_registry(host, section, directory) for host, section in (file.registries or {}).items()

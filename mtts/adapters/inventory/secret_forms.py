@@ -98,13 +98,18 @@ AuthKey = Annotated[SecretSource, Form(_auth_key, _secret_schema({"type": "strin
 
 
 _OWN_VARIABLES: Final[Mapping[str, str]] = {
+    "TAILSCALE_HOSTNAME": "has a key of its own: use hostname",
+    "TAILSCALE_SERVER_URL": "has a key of its own: use login_server",
     "TS_ACCEPT_DNS": "has a key of its own: use accept_dns",
+    "TS_AUTH_ONCE": "has a key of its own: use keep_key",
     "TS_EXTRA_ARGS": "has a key of its own: use extra_args",
     "TS_HOSTNAME": "has a key of its own: use hostname",
+    "TS_LOGIN_SERVER": "has a key of its own: use login_server",
     "TS_ROUTES": "has a key of its own: use advertise_routes",
     "TS_SERVE_CONFIG": "has a key of its own: use serve",
     "TS_SOCKET": "is mtts' to set",
     "TS_STATE_DIR": "is mtts' to set: the node's identity lies there",
+    "TS_TAGS": "has a key of its own: use tags",
 }
 
 
