@@ -29,6 +29,7 @@ class Term(Enum):
     MOUNT_LIST = auto()
     SHELL_COMMAND = auto()
     CONTAINER_LOG = auto()
+    CONTAINER_KILL = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ DIALECT: Final[Mapping[Term, Entry]] = {
     Term.MOUNT_LIST: Entry("/container/mounts", "add", _since(v7_18="name", v7_21="list")),
     Term.SHELL_COMMAND: Entry("/container", "shell", _since(v7_18=None, v7_20="cmd")),
     Term.CONTAINER_LOG: Entry("/container/log", "print", _since(v7_18=None, v7_20="proplist")),
+    Term.CONTAINER_KILL: Entry("/container", "kill", _since(v7_18=None, v7_21="number")),
 }
 
 EXPLICIT_COMMAND_SINCE: Final = Version(7, 22)

@@ -20,8 +20,12 @@ OUTLIVE_S: Final = 3
 UNHEALTHY: Final = "unhealthy"
 """The guard's word for a container that did not stay up; any other says nothing against the release."""
 
+SIGKILL: Final = 9
+"""Said with every kill: which signal it sends by itself is not known, and this one is handled by nothing."""
+
 _TICKS_PER_S: Final = 5
 _START_TICKS: Final = 50
+_DYING_TICKS: Final = 25
 _SLOT = re.compile(r"\{\{([a-z]+)\}\}")
 _ID = re.compile(r"\*[0-9A-Fa-f]+")
 
@@ -43,11 +47,13 @@ class GuardOrder:
     stop_s: float
     patience_s: float
     """How long an unconfirmed container may run."""
+    can_kill: bool = False
+    """Whether the router's version has a command for that."""
 
     @property
     def longest_s(self) -> float:
         """How long it takes at most until it confirmed or went back."""
-        return 2 * self.stop_s + self.patience_s + _START_TICKS / _TICKS_PER_S + _RETURN_S
+        return 2 * self.stop_s + self.patience_s + (_START_TICKS + _DYING_TICKS) / _TICKS_PER_S + _RETURN_S
 
 
 _RETURN_S: Final = 10.0
@@ -71,6 +77,8 @@ def render_guard(template: str, order: GuardOrder, *, is_rehearsal: bool) -> str
         "rehearsal": "true" if is_rehearsal else "false",
         "outlive": f"{OUTLIVE_S}s",
         "stop": str(max(1, round(order.stop_s * _TICKS_PER_S))),
+        "kill": f"/container/kill $1 signal={SIGKILL}" if order.can_kill else "",
+        "dying": str(_DYING_TICKS),
         "start": str(_START_TICKS),
         "patience": str(max(1, round(order.patience_s))),
     }

@@ -119,6 +119,11 @@ class Progress:
     """A guard was waited for in vain."""
 
 
+STOP_STUCK: Final = "stop-stuck"
+"""The code, and the guard's word, for a container that does not stop; nothing is removed or added beside it."""
+
+STUCK_HINT: Final = "only a reboot of the router clears a container that is stuck stopping"
+
 MOST_ATTEMPTS: Final = 3
 """So often a guard is rehearsed and started before the swap is given up."""
 
@@ -236,8 +241,8 @@ def going_back(tag: Tag) -> Problem | None:
     name = tag.version or tag.node
     if tag.failed == UNHEALTHY:
         return Problem("crash-loop", f"{name} did not stay up, and the guard on the router went back")
-    if tag.failed == "stop-stuck":
-        return Problem("stop-stuck", "the old container did not stop in time for the guard on the router")
+    if tag.failed == STOP_STUCK:
+        return Problem(STOP_STUCK, "the old container did not stop in time for the guard on the router", STUCK_HINT)
     return Problem(
         "swap-unconfirmed",
         f"nobody confirmed {name} in time ({tag.failed}), and the guard on the router went back",

@@ -264,7 +264,7 @@ class Applier:
         if outage.stopped_s is None:
             outage.stopped_s = self._work.services.clock.monotonic()
         with self.writing():
-            await await_container.stopped(self._work, change.root_dir)
+            await await_container.stopped(self._work, self._observer, change.root_dir)
 
     def _came_online(self) -> None:
         self._work.outage.online_s = self._work.services.clock.monotonic()

@@ -14,7 +14,7 @@ from mtts.core.facts import ContainerRow, ContainerState, Resource
 from mtts.core.guard import SIGKILL
 from mtts.core.health import Evidence, Health
 from mtts.core.rows import resource
-from mtts.core.transaction import STUCK_HINT
+from mtts.core.transaction import STOP_STUCK, STUCK_HINT
 from mtts.core.values import normalise_path
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
@@ -113,7 +113,7 @@ async def stopped(work: NodeWork, observer: NodeObserver, root_dir: str) -> Cont
         elif clock.monotonic() > deadline:
             raise StepFailedError(
                 f"{container.label} is still {container.state} after {timing.stop_s:g} s",
-                code="stop-stuck",
+                code=STOP_STUCK,
                 hint=STUCK_HINT,
             )
         await clock.sleep(timing.poll_s)

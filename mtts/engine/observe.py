@@ -29,6 +29,8 @@ class NodeObserver:
         has_shell = dialect.word(Term.SHELL_COMMAND) is not None
         self.tells_logs_apart = dialect.word(Term.CONTAINER_LOG) is not None
         """Whether a line surely is of the container that was asked about (7.20 and newer)."""
+        self.can_kill = dialect.word(Term.CONTAINER_KILL) is not None
+        """Whether there is a command that ends a container at once (7.21 and newer)."""
         self._shells: list[_Shell] = [self._shell_directly, self._shell_by_execute] if has_shell else []
 
     async def quick(self, container: ContainerRow, *, since: frozenset[str] = frozenset()) -> Health | None:

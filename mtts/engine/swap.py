@@ -17,7 +17,17 @@ from mtts.core.image import Release
 from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
 from mtts.core.plan_update import SwapPlan
 from mtts.core.tag import Tag
-from mtts.core.transaction import Progress, Seen, Step, Transaction, going_back, next_step, seen_of, serving_tag
+from mtts.core.transaction import (
+    STOP_STUCK,
+    Progress,
+    Seen,
+    Step,
+    Transaction,
+    going_back,
+    next_step,
+    seen_of,
+    serving_tag,
+)
 from mtts.core.verdict import Hold, Verdict, judge_failure
 from mtts.engine.gather import gather_containers, read_file
 from mtts.engine.observe import NodeObserver
@@ -215,8 +225,8 @@ class Swap:
     async def _restore(self, seen: Seen) -> None:
         try:
             await self._steps.restore(seen)
-        except StepFailedError:
-            if seen.new is not None:
+        except StepFailedError as error:
+            if seen.new is not None and error.problem.code != STOP_STUCK:  # then nothing is removed or added
                 await self._steps.discard(seen.new)
             raise
 
@@ -251,7 +261,8 @@ class Swap:
             return Swapped(
                 self._result().ended(settle(error, wrote=self._work.mark.wrote, serving=True), error.problem)
             )
-        verdict = self._judge(failure, way_back=error.problem.code)
+        is_kept = error.problem.code == STOP_STUCK and self._serving is not None
+        verdict = self._judge(failure, way_back=None if is_kept else error.problem.code)
         message = f"{failure.message}; then {error.problem.message}"
         return Swapped(self._result().ended(verdict.outcome, replace(error.problem, message=message)), verdict.hold)
 

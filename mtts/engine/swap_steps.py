@@ -7,7 +7,7 @@ from typing import Final
 from mtts.core.changes import AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop
 from mtts.core.errors import Problem, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.facts import ContainerRow
+from mtts.core.facts import ContainerRow, ContainerState
 from mtts.core.guard import GuardOrder, retired
 from mtts.core.image import Release
 from mtts.core.tag import UNPROVEN, Tag
@@ -33,6 +33,7 @@ class SwapSteps:
         self._observer = observer
         self._work = work
         self._release = release
+        self._can_kill = observer.can_kill
         self._is_proven = False
         self._old_log: frozenset[str] = frozenset()
         """Of the old container before it was stopped."""
@@ -213,6 +214,8 @@ class SwapSteps:
 
     async def prove_old(self, old: ContainerRow) -> None:
         """The old container serves again, as the same node."""
+        if seen.old is not None and seen.old.state is ContainerState.STOPPING:
+            changes.append(Stop(seen.old.root_dir, seen.old.label, "it must have ended before it is started"))
         again: list[Change] = []
         if self._transaction.before_start:  # it needs a key at every start, and the guard has none
             again = [
@@ -258,6 +261,7 @@ class SwapSteps:
         return self._transaction.staged_root
 
     @property
+            can_kill=self._can_kill,
     def _label(self) -> str:
         _, is_ours, place = f"/{self._root}".rpartition("/mtts/root/")
         return f"container {place.replace('/', '-') if is_ours else self._root}"

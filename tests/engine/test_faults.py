@@ -10,6 +10,7 @@ from mtts.core.outcome import Outcome, exit_code
 from mtts.core.secret import FromEnv
 from mtts.core.version import Version
 from mtts.lab.journal import JournalEntry
+from mtts.lab.quirks import Quirks
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import HOSTNAME, REPOSITORY, Deployment, lab_image, versions
 
@@ -289,7 +290,7 @@ async def test_a_router_that_goes_silent_is_given_up_at_the_command_s_deadline(d
 async def test_a_container_that_is_stuck_stopping_is_told_with_the_reboot_that_clears_it(
     deployment: MakeDeployment,
 ) -> None:
-    here = await deployment()
+    here = await deployment(version="7.20.8")
     await here.deploy()
     here.change_node(exit_node=True)
     here.router.faults.stuck_stopping = True
@@ -304,6 +305,22 @@ async def test_a_container_that_is_stuck_stopping_is_told_with_the_reboot_that_c
     here.router.faults.reboot()
     await here.wait(40)
     assert (await here.deploy()).outcome in {Outcome.DEPLOYED, Outcome.NO_OP}
+    assert "--advertise-exit-node" in here.world.environment["TS_EXTRA_ARGS"]
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+async def test_a_container_that_is_stuck_stopping_is_killed_where_there_is_a_command_for_that(
+    deployment: MakeDeployment, in_order: bool
+) -> None:
+    here = await deployment(quirks=Quirks(kill_in_good_order=in_order))
+    await here.deploy()
+    here.change_node(exit_node=True)
+    here.router.faults.stuck_stopping = True
+
+    result = await here.deploy()
+
+    assert (result.outcome, result.problem) == (Outcome.DEPLOYED, None)
+    assert here.writes.count("/container/kill") == 1
     assert "--advertise-exit-node" in here.world.environment["TS_EXTRA_ARGS"]
 
 

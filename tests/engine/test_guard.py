@@ -12,9 +12,11 @@ from mtts.core.guard import GuardOrder, render_guard, without_marks
 from mtts.core.outcome import Outcome, exit_code
 from mtts.core.tag import Tag
 from mtts.lab.container import UP
+from mtts.lab.quirks import Quirks
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Deployment, services_for
+from tests.engine.watch import Watch
 
 VERSIONS = pytest.mark.parametrize(
     "version",
@@ -172,6 +174,74 @@ async def test_a_user_who_may_not_write_stops_nothing(deployment: MakeDeployment
     assert result.problem.code == "not-permitted"
     assert exit_code([result]) != 0
     assert (here.online, up(here), booting(here)) == ([node], ["a"], ["a"])
+
+
+# what does not stop
+
+
+def no_kill(here: Deployment) -> None:
+    """A router whose kill does not help, either."""
+    for _ in range(9):
+        here.router.faults.trap_next("/container/kill", "failure: it does not die")
+
+
+def stuck(here: Deployment, *, when: str) -> Watch:
+    """Containers do not stop: the old one for a start, or from the moment on at which the new one was started."""
+    watch, faults = Watch(here), here.router.faults
+    if when == "old":
+        faults.stick_stopping()
+    else:
+        here.publish("1.2.4", behaviour="never-online")
+        watch.also = lambda entry: faults.stick_stopping() if entry.path == "/container/start" else None
+    return watch
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize(("when", "outcome"), [("old", Outcome.UPDATED), ("new", Outcome.ROLLED_BACK)])
+async def test_a_container_that_does_not_stop_is_killed_where_the_version_can(
+    deployment: MakeDeployment, store: Store, when: str, outcome: Outcome, in_order: bool
+) -> None:
+    here = await deployed(deployment, "7.23.3", quirks=Quirks(kill_in_good_order=in_order))
+    watch = stuck(here, when=when)
+
+    result = await here.update(store)
+
+    assert result.outcome is outcome
+    here.router.faults.stick_stopping(off=True)
+    watch.assert_kept()
+    watch.assert_settled()
+
+
+@pytest.mark.parametrize("when", ["old", "new"])
+@pytest.mark.parametrize("version", ["7.20.8", "7.23.3"])
+async def test_beside_a_container_that_does_not_stop_nothing_is_touched_until_the_router_restarts(
+    deployment: MakeDeployment, store: Store, version: str, when: str
+) -> None:
+    here = await deployed(deployment, version, quirks=Quirks(busy_veth="shared"))
+    watch = stuck(here, when=when)
+    no_kill(here)
+
+    for _ in range(2):
+        result = await here.update(store)
+
+        assert result.problem is not None
+        assert (result.outcome, result.problem.code) == (Outcome.BROKEN, "stop-stuck")
+        assert "reboot" in result.next_step
+        assert len(here.rows("/container")) == 2
+        assert booting(here) == ["a"]
+    watch.assert_kept()
+
+    watch.also = None
+    here.router.faults.clear()
+    watch.wait_for_launches()
+    here.router.faults.reboot()
+    await here.wait(BOOT_S + SOON_S)
+    assert up(here) == ["a"]
+    here.publish("1.2.5")
+    result = await here.update(store)
+    assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.5")
+    watch.assert_kept()
+    watch.assert_settled()
 
 
 # left alone after the trigger

@@ -49,7 +49,7 @@ UNTOUCHED_BY_A_DEPLOY = {
     "running_beside_health",  # the same
     "health_check_interval_s",  # the same
     "comments_survive_reboot",  # no reboot either; a test of its own
-    "kill_in_good_order",  # nothing of mtts kills
+    "kill_in_good_order",  # nothing is killed that stops; tests of their own
     "cut_through_node",  # a node that a router is reached through is not updated; the lab's own tests try both
     "reboot_loses_containers",  # a deploy refuses these versions
     "clock_after_power_cut",  # no power cut either; the same

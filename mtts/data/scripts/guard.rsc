@@ -1,8 +1,8 @@
 # The guard of mtts: swaps the two containers of a node on the router itself, and goes back to the old one unless the
 # new one is confirmed in time.
 #
-# Changes: stops and starts the two containers below and writes marks into the new one's comment; once confirmed, hands
-#   start-on-boot over from the old one to the new one.
+# Changes: stops and starts the two containers below, kills one that does not stop in time, and writes marks into the
+#   new one's comment; once confirmed, hands start-on-boot over from the old one to the new one.
 # Undo: stop the new container, start the old one. It lives in memory only: after a reboot it is gone, and the old
 #   container boots.
 # Needs: read, write. Holds no secret. Times are counted, so that a wrong clock does not matter.
@@ -32,6 +32,9 @@
 :local up {"starting"; "starting-with-healthcheck"; "running"; "healthy"; "unhealthy"}
 :local held {"starting"; "starting-with-healthcheck"; "running"; "healthy"; "unhealthy"; "stopping"}
 
+# Where this version has a command for that; another one would not understand the script.
+:local kill do={ {{kill}} }
+
 :local confirm do={
   :if ({{handover}}) do={
     :do {/container/set $1 start-on-boot={{boots}}} on-error={}
@@ -55,6 +58,12 @@
   :if ([$comment $new] = $armed) do={
     :do {/container/stop $old} on-error={}
     :local left {{stop}}
+    :while ([$shows $old $held] && $left > 0) do={
+      :delay 200ms
+      :set left ($left - 1)
+    }
+    :if ($left = 0) do={:do {$kill $old} on-error={}}
+    :set left {{dying}}
     :while ([$shows $old $held] && $left > 0) do={
       :delay 200ms
       :set left ($left - 1)
@@ -97,9 +106,11 @@
           :delay 200ms
           :set left ($left - 1)
         }
+        :if ($left = 0) do={:do {$kill $new} on-error={}}
         :set left 60
         :while (![$shows $old $up] && $left > 0) do={
-          :do {/container/start $old} on-error={}
+          # Never beside one that does not stop: they have the same identity.
+          :if (![$shows $new $held]) do={:do {/container/start $old} on-error={}}
           :delay 2s
           :set left ($left - 1)
         }
