@@ -50,6 +50,7 @@ CODES: Final[Mapping[str, str]] = {
     "flash-too-small": "The image does not fit on the router's storage above the reserve.",
     "memory-too-small": "The router has too little free memory to unpack the image.",
     "flash-bad-blocks": "The router reports bad blocks on its flash.",
+    "flash-failing": "Blocks of the router's flash went bad while a release was unpacked; it was not swapped in.",
     "tmpdir-on-flash": "Pulls on the router unpack on its flash, since `tmpdir` is set to a place that is no tmpfs.",
     "foreign-container": "The router has a container that mtts did not make and that looks like this node.",
     "foreign-containers": "The router has several containers that could be this node; mtts will not choose.",
@@ -70,6 +71,8 @@ CODES: Final[Mapping[str, str]] = {
     # what the router did
     "pull-failed": "The router could not pull or unpack the image.",
     "pull-stalled": "The router made no progress with the image, or took longer than `pull` allows.",
+    "flash-overrun": "A pull took more of the flash than its image explains, and was ended.",
+    "extraction-damaged": "The router unpacked an image without all of its files, and had to pull it once more.",
     "start-failed": "The container did not start.",
     "stop-stuck": "The container did not stop in time; only a reboot clears one that is stuck stopping.",
     "needs-login": "The node waits for a login: its auth key was missing, refused or expired.",

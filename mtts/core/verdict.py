@@ -1,9 +1,11 @@
 """How a swap that failed ended, and what that says about the release: one table for outcome and blame (I19)."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from mtts.core.errors import Problem
 from mtts.core.outcome import Outcome
 
 _RAN_AND_FAILED: Final = frozenset({"start-failed", "not-healthy", "needs-login", "crash-loop", "identity-lost"})
@@ -11,6 +13,24 @@ _RAN_AND_FAILED: Final = frozenset({"start-failed", "not-healthy", "needs-login"
 
 _IDENTITY_GONE: Final = frozenset({"needs-login", "identity-lost"})
 """How a node stands whose state a release destroyed: it would do so anywhere."""
+
+
+_FILES_MISSING: Final = re.compile(r"execvp.*no such file|layer missing|need repull", re.IGNORECASE)
+"""How RouterOS says that a program is not where the image has it, or that a layer did not come along."""
+
+
+def is_hollow(problem: Problem) -> bool:
+    """Whether a container failed as one does of whose image not all was unpacked; a bad release may look the same."""
+    return problem.code in ("start-failed", "crash-loop") and _FILES_MISSING.search(problem.message) is not None
+
+
+def extraction_damaged(problem: Problem) -> Problem:
+    """What is told of a first attempt that failed with `problem`, once there was another one."""
+    return Problem(
+        "extraction-damaged",
+        f"the image was unpacked only in part and pulled once more: {problem.message}",
+        "where that happens again, look at the flash: mtts flash-report",
+    )
 
 
 class Hold(Enum):

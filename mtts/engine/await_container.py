@@ -44,7 +44,7 @@ async def pulled(work: NodeWork, observer: NodeObserver, root_dir: str) -> Conta
         if container.is_imported:
             return container
         if container.state is ContainerState.FAILED:
-            said = container.about or await _log_tail(observer, container) or "it gives no reason"
+            said = container.about or await log_tail(observer, container) or "it gives no reason"
             raise StepFailedError(
                 f"the router could not pull {container.image or 'the image'}: {said}",
                 code="pull-failed",
@@ -79,7 +79,7 @@ async def started(
     while not container.is_up:
         said = trap or container.about
         if container.state is ContainerState.FAILED or said or clock.monotonic() > deadline:
-            said = said or await _log_tail(observer, container) or f"it is {container.state}"
+            said = said or await log_tail(observer, container) or f"it is {container.state}"
             raise _start_failed(work, container, said)
         await clock.sleep(timing.poll_s)
         container = await _expect(work.session, root_dir)
@@ -174,7 +174,7 @@ async def healthy(
     while True:
         container = await _expect(work.session, root_dir)
         if not container.is_up or container.restart_count != first.restart_count:
-            said = await _log_tail(observer, container) or container.about or "its log says nothing"
+            said = await log_tail(observer, container) or container.about or "its log says nothing"
             raise StepFailedError(
                 f"{container.label} does not stay up: {said}",
                 code="crash-loop",
@@ -271,5 +271,6 @@ async def _room(session: RouterSession) -> tuple[int, int]:
     return (known and known.free_flash_bytes) or 0, (known and known.free_memory_bytes) or 0
 
 
-async def _log_tail(observer: NodeObserver, container: ContainerRow) -> str:
+async def log_tail(observer: NodeObserver, container: ContainerRow) -> str:
+    """The last lines of a container's log as one; empty where it has none."""
     return "; ".join(message for _, message in (await observer.log(container))[-_LOG_TAIL:])

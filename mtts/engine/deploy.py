@@ -6,17 +6,23 @@ Reads once for all nodes, and again after a node that was written for.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mtts.core.errors import Problem
+from mtts.core.changes import Remove
+from mtts.core.errors import MttsError, Problem
+from mtts.core.events import Kind
 from mtts.core.facts import Facts
 from mtts.core.health import Evidence
 from mtts.core.inventory import Router
-from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.outcome import NodeResult, Outcome, joined
 from mtts.core.plan import Plan, is_stale
+from mtts.core.verdict import extraction_damaged, is_hollow
+from mtts.engine.apply import Applier
 from mtts.engine.execute import execute
 from mtts.engine.gather import gather
 from mtts.engine.nodes import on_each_node
+from mtts.engine.observe import NodeObserver
 from mtts.engine.planning import Planned, observer_for, plan_on
 from mtts.engine.services import NodeWork, Services
+from mtts.engine.standing import standing
 
 
 async def deploy_router(
@@ -51,7 +57,28 @@ async def _deploy_node(
         return replace(refused, warnings=(*planned.plan.refusals[1:], *planned.plan.warnings))
     if planned.plan.is_converged:
         return _converged(work, planned)
-    return await execute(work, observer, planned, done=Outcome.DEPLOYED)
+    result = await execute(work, observer, planned, done=Outcome.DEPLOYED)
+    if result.problem is None or not is_hollow(result.problem):
+        return result
+    try:
+        return await _pulled_anew(work, observer, result, result.problem)
+    except MttsError as error:
+        return replace(result, warnings=(*result.warnings, error.problem))
+
+
+async def _pulled_anew(work: NodeWork, observer: NodeObserver, first: NodeResult, failure: Problem) -> NodeResult:
+    """The deploy once more, with another container for one that never worked and lacks files of its image (F13)."""
+    live = (await standing(work)).live
+    if live is None or live.tag is None or live.tag.is_recorded:
+        return first
+    work.tell(Kind.STEP, "! its image was unpacked only in part; once more, from a clean pull")
+    why, identity = "it lacks files of its image", {"root-dir": live.root_dir}
+    await Applier(work, observer, None).apply_all([Remove("/container", f"container {live.label}", why, identity)])
+    planned = await plan_on(work, observer, await gather(work.session, work.router, work.router.nodes))
+    if planned.plan.refusals:
+        return replace(first, warnings=(*first.warnings, *planned.plan.refusals))
+    second = await execute(work, observer, planned, done=Outcome.DEPLOYED)
+    return joined(first, replace(second, warnings=(extraction_damaged(failure), *second.warnings)))
 
 
 def _converged(work: NodeWork, planned: Planned) -> NodeResult:

@@ -14,6 +14,7 @@ from mtts.core.plan_update import bridge_taken_down, open_swap
 from mtts.core.platforms import router_platform
 from mtts.core.slots import Slots, is_in_memory, not_deployed, removals, serving
 from mtts.core.transaction import seen_of
+from mtts.core.verdict import Hold
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_resource
 from mtts.engine.observe import NodeObserver
@@ -77,7 +78,8 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     log = await TransactionLog.begin(work, transaction, old=old, resource=resource)
     release = await _staged_release(work, resource, transaction.staged.platform)
     swapped = await Swap(work, transaction, old=old, resource=resource, log=log, release=release).run()
-    said = await quarantine.learn(swapped.result, swapped.hold, transaction.staged.platform)
+    hold = Hold.NOWHERE if swapped.is_hollow else swapped.hold  # a clean pull is what tells
+    said = await quarantine.learn(swapped.result, hold, transaction.staged.platform)
     if swapped.result.outcome in (Outcome.UNKNOWN, Outcome.PENDING):
         return Settled(slots, swapped.result, said)
     async with work.anew() as again:

@@ -28,7 +28,7 @@ from mtts.core.transaction import (
     seen_of,
     serving_tag,
 )
-from mtts.core.verdict import Hold, Verdict, judge_failure
+from mtts.core.verdict import Hold, Verdict, is_hollow, judge_failure
 from mtts.engine.gather import gather_containers, read_file
 from mtts.engine.observe import NodeObserver
 from mtts.engine.sample import sample
@@ -46,6 +46,8 @@ class Swapped:
 
     result: NodeResult
     hold: Hold = Hold.NOWHERE
+    is_hollow: bool = False
+    """Its image was perhaps not unpacked as a whole, and nothing speaks against the release yet."""
 
 
 class Swap:
@@ -150,7 +152,9 @@ class Swap:
         self._serving = serving_tag(containers, self._transaction.node)
         tag = seen.new.tag if seen.new is not None else None
         self._has_swapped = self._has_swapped or seen.is_swapped or (tag is not None and tag.failed is not None)
-        failure = self._progress.failure or (going_back(tag) if tag is not None else None)
+        failure = self._progress.failure
+        if failure is None and seen.new is not None and tag is not None:
+            failure = await self._steps.with_last_words(seen.new, going_back(tag))
         is_ram_lost = self._progress.is_ram_lost or await _is_gone(work, seen.old)
         serves_another = seen.old is None or seen.old.id != self._old.id  # one that booted: the plan would remove it
         has_lost_ground = self._old.is_up and seen.new is None and (is_ram_lost or serves_another)
@@ -253,7 +257,7 @@ class Swap:
         ended = replace(self._result().ended(verdict.outcome, failure), warnings=self._remaining)
         if self._serving is not None:  # after a bridge broke down, that is not what it began with
             ended = replace(ended, to_version=self._serving.version, to_digest=self._serving.platform)
-        return Swapped(ended, verdict.hold)
+        return Swapped(ended, verdict.hold, is_hollow(failure))
 
     def _broken(self, error: MttsError) -> Swapped:
         failure = self._progress.failure
@@ -264,7 +268,8 @@ class Swap:
         is_kept = error.problem.code == STOP_STUCK and self._serving is not None
         verdict = self._judge(failure, way_back=None if is_kept else error.problem.code)
         message = f"{failure.message}; then {error.problem.message}"
-        return Swapped(self._result().ended(verdict.outcome, replace(error.problem, message=message)), verdict.hold)
+        ended = self._result().ended(verdict.outcome, replace(error.problem, message=message))
+        return Swapped(ended, verdict.hold, is_hollow(failure))
 
     def _lost(self, error: MttsError) -> Swapped:
         """The router could not be asked any more."""

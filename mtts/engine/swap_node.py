@@ -6,7 +6,7 @@ from typing import Final
 
 from mtts.core.desired import STATE_FILE
 from mtts.core.dialect import Dialect
-from mtts.core.errors import StepFailedError
+from mtts.core.errors import MttsError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Facts, Resource
 from mtts.core.image import Release
@@ -25,12 +25,13 @@ from mtts.core.rows import items
 from mtts.core.slots import Slots, other_slot
 from mtts.core.strategy import Strategy
 from mtts.core.values import parse_size
+from mtts.core.verdict import Hold, extraction_damaged
 from mtts.engine.gather import gather, gather_containers, gather_preconditions, gather_resource, read_file
 from mtts.engine.planning import observer_for
 from mtts.engine.quarantine import Quarantine
-from mtts.engine.services import NodeWork
+from mtts.engine.services import NodeWork, Outage
 from mtts.engine.standing import standing
-from mtts.engine.swap import Swap
+from mtts.engine.swap import Swap, Swapped
 from mtts.engine.transaction_log import TransactionLog
 
 _STEADY_LOOKS: Final = 5
@@ -48,7 +49,7 @@ async def swap_node(
     allow_in_place: bool = False,
 ) -> NodeResult:
     """Swap `live` for `release`; refused, with nothing written, where a precondition is against it."""
-    first = await _swap_once(
+    swapped = await _swap_once(
         work,
         facts=facts,
         slots=slots,
@@ -57,23 +58,73 @@ async def swap_node(
         quarantine=quarantine,
         allow_in_place=allow_in_place,
     )
+    first = await _learnt(work, swapped, release, quarantine)
     if first.outcome is not Outcome.UPDATED or first.strategy != Strategy.RAM_BRIDGE:
         return first
     async with work.anew() as again:
-        second = await _to_flash(again, release, quarantine)
+        was_damaged = any(warning.code == "extraction-damaged" for warning in first.warnings)
+        second = await _to_flash(again, release, quarantine, may_pull_anew=not was_damaged)
     return first if second is None else joined(first, second)
 
 
-async def _to_flash(work: NodeWork, release: Release, quarantine: Quarantine) -> NodeResult | None:
+async def _learnt(
+    work: NodeWork, swapped: Swapped, release: Release, quarantine: Quarantine, *, may_pull_anew: bool = True
+) -> NodeResult:
+    """The end of a swap, after one more where its image was unpacked only in part, with what that says of it on record.
+
+    An extraction that went wrong is no fault of the release; one that does so twice in a row is taken for one (F13).
+    """
+    if swapped.is_hollow and may_pull_anew:
+        swapped = await _pulled_anew(work, swapped, release, quarantine)
+    said = await quarantine.learn(swapped.result, swapped.hold, release.manifest_digest)
+    return replace(swapped.result, warnings=(*swapped.result.warnings, *said))
+
+
+async def _pulled_anew(work: NodeWork, first: Swapped, release: Release, quarantine: Quarantine) -> Swapped:
+    """The same swap over a session of its own, from a clean pull; the first one where that does not come about."""
+    unjudged = replace(first, hold=Hold.NOWHERE)
+    if first.result.problem is None:
+        return unjudged
+    try:
+        async with work.anew() as session:
+            again = replace(session, outage=Outage())
+            slots = await standing(again)
+            live = slots.live
+            if slots.leftovers or live is None or live.tag is None or not live.tag.is_recorded:
+                return unjudged
+            work.tell(Kind.STEP, "! its image was unpacked only in part; once more, from a clean pull")
+            facts = await gather(again.session, again.router, (again.node,))
+            second = await _swap_once(
+                again,
+                facts=facts,
+                slots=slots,
+                live=live,
+                release=release,
+                quarantine=quarantine,
+                allow_in_place=False,
+            )
+    except MttsError as error:
+        return replace(unjudged, result=replace(first.result, warnings=(*first.result.warnings, error.problem)))
+    damaged = extraction_damaged(first.result.problem)
+    result = joined(first.result, replace(second.result, warnings=(damaged, *second.result.warnings)))
+    if second.result.outcome in (Outcome.REFUSED, Outcome.KEPT_OLD):  # how the router stands, the first one said
+        result = replace(result, outcome=first.result.outcome)
+    return replace(second, result=result)
+
+
+async def _to_flash(
+    work: NodeWork, release: Release, quarantine: Quarantine, *, may_pull_anew: bool
+) -> NodeResult | None:
     """The swap of a container that serves from memory; None where the one that serves does not."""
     slots = await standing(work)
     if slots.live is None or slots.live.tag is None or not slots.live.tag.in_ram:
         return None
     work.tell(Kind.STEP, "it serves from memory; now the flash")
     facts = await gather(work.session, work.router, (work.node,))
-    return await _swap_once(
+    swapped = await _swap_once(
         work, facts=facts, slots=slots, live=slots.live, release=release, quarantine=quarantine, allow_in_place=False
     )
+    return await _learnt(work, swapped, release, quarantine, may_pull_anew=may_pull_anew)
 
 
 async def _swap_once(
@@ -85,7 +136,7 @@ async def _swap_once(
     release: Release,
     quarantine: Quarantine,
     allow_in_place: bool,
-) -> NodeResult:
+) -> Swapped:
     prepared = await _prepare(
         work,
         facts=facts,
@@ -96,7 +147,7 @@ async def _swap_once(
         allow_in_place=allow_in_place,
     )
     if isinstance(prepared, NodeResult):
-        return prepared
+        return Swapped(prepared)
     facts, live, planned = prepared.facts, prepared.live, prepared.plan
     work.tell(Kind.STEP, str(planned.choice))
     log = await TransactionLog.begin(work, planned.transaction, old=live, resource=facts.resource)
@@ -114,9 +165,7 @@ async def _swap_once(
         release=release,
         was_healthy=facts.health is None or facts.health.is_healthy,
     )
-    swapped = await swap.run()
-    said = await quarantine.learn(swapped.result, swapped.hold, release.manifest_digest)
-    return replace(swapped.result, warnings=(*swapped.result.warnings, *said))
+    return await swap.run()
 
 
 async def foretell(

@@ -12,7 +12,7 @@ from mtts.core.guard import GuardOrder, retired
 from mtts.core.image import Release
 from mtts.core.tag import UNPROVEN, Tag
 from mtts.core.transaction import MOST_ATTEMPTS, Progress, Seen, Transaction, boots, seen_of
-from mtts.engine import guard
+from mtts.engine import await_container, guard
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
@@ -68,6 +68,13 @@ class SwapSteps:
     def restarted(self) -> Problem:
         """Why a container in memory cannot take the node's place."""
         return Problem("changed-underway", "the router restarted, and what lay in its memory is gone")
+
+    async def with_last_words(self, new: ContainerRow, failure: Problem | None) -> Problem | None:
+        """A failure that only the guard saw, with what the container had to say: its log goes with it."""
+        if failure is None or failure.code != "crash-loop":
+            return failure
+        said = await await_container.log_tail(self._observer, new) or new.about
+        return replace(failure, message=f"{failure.message}: {said}") if said else failure
 
     async def stage(self, changes: tuple[Change, ...]) -> None:
         await self._applier.apply_all(changes)

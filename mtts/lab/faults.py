@@ -185,9 +185,9 @@ class Faults:
         self._extractions.append(BrokenExtraction(after_percent, text))
 
     @checked
-    def hollow_extraction(self, after_percent: Annotated[int, within(1, 99)] = 50) -> None:
-        """Have the next extraction end so far on as if all were well; the program is missing when it is started."""
-        self._extractions.append(BrokenExtraction(after_percent, None))
+    def hollow_extraction(self, after_percent: Annotated[int, within(1, 99)] = 50, n: Count = 1) -> None:
+        """Have the next n extractions end so far on as if all were well; the program is missing at the start."""
+        self._extractions.extend([BrokenExtraction(after_percent, None)] * n)
 
     def stick_stopping(self, *, off: bool = False) -> None:
         """Have containers that are told to stop stay `stopping` until they are killed or the router reboots."""

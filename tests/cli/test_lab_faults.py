@@ -56,7 +56,7 @@ def test_an_extraction_is_broken_off_by_name(fleet: Fleet, tmp_path: Path) -> No
     assert "failed to extract layer" in failed.out + failed.err
     (row,) = fleet.thread.call(router.rows, "/container")
     assert row["download/extract failed"] == "true"
-    assert _fault(fleet, tmp_path, "router1", "hollow-extraction").code == 0
+    assert _fault(fleet, tmp_path, "router1", "hollow-extraction", "--n", "2").code == 0
     assert fleet.mtts("deploy", "router1").code != 0
     log = fleet.thread.call(lambda: [line["message"] for line in router.device.log_rows])
     assert any("execvpe /entrypoint.sh failed" in message for message in log)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from mtts.core.errors import Problem
 from mtts.core.outcome import Outcome
-from mtts.core.verdict import Hold, Verdict, judge_failure
+from mtts.core.verdict import Hold, Verdict, is_hollow, judge_failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,20 @@ def test_how_a_swap_failed_decides_outcome_and_blame(case: Case) -> None:
     )
 
     assert verdict == case.expected
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "hollow"),
+    [
+        ("crash-loop", "exited with status 255: execvp /entrypoint.sh: No such file or directory", True),
+        ("crash-loop", "execvpe /entrypoint.sh failed: No such file or directory; exited with status 255", True),
+        ("start-failed", "layer sha256:0123/layer missing, need repull", True),
+        ("start-failed", "execvpe /entrypoint.sh failed: Exec format error", False),
+        ("crash-loop", "panic: open /etc/app.conf: no such file or directory", False),
+        ("pull-failed", "layer missing, need repull", False),
+    ],
+)
+def test_only_the_router_s_own_words_of_missing_files_speak_of_a_damaged_extraction(
+    code: str, words: str, *, hollow: bool
+) -> None:
+    assert is_hollow(Problem(code, f"tailscale-b does not stay up: {words}")) is hollow

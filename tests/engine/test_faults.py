@@ -376,3 +376,44 @@ async def test_deadlines_come_from_the_inventory(deployment: MakeDeployment) -> 
     assert result.problem is not None
     assert "7 s" in result.problem.message
     assert here.lab.clock.now - began < 60
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_a_deploy_whose_image_lacks_its_program_pulls_it_once_more(
+    deployment: MakeDeployment, version: str
+) -> None:
+    here = await deployment(version=version)
+    here.router.faults.hollow_extraction()
+
+    result = await here.deploy()
+
+    assert (result.outcome, result.problem, result.to_version) == (Outcome.DEPLOYED, None, "1.2.3")
+    assert [warning.code for warning in result.warnings] == ["extraction-damaged"]
+    assert (here.writes.count("/container/add"), here.writes.count("/container/remove")) == (2, 1)
+    assert [node.hostname for node in here.online] == [HOSTNAME]
+    assert (await here.deploy()).outcome is Outcome.NO_OP
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_a_deploy_whose_image_always_lacks_its_program_ends_after_two_pulls(
+    deployment: MakeDeployment, version: str
+) -> None:
+    here = await deployment(version=version)
+    here.router.faults.hollow_extraction(n=9)
+
+    result = await here.deploy()
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.BROKEN, "crash-loop")
+    assert "No such file" in result.problem.message
+    assert [warning.code for warning in result.warnings] == ["extraction-damaged"]
+    assert here.writes.count("/container/add") == 2
+    (row,) = here.rows("/container")
+    assert row["start-on-boot"] == "false"
+
+    again = await here.deploy()
+
+    assert again.outcome is Outcome.BROKEN
+    assert here.writes.count("/container/add") <= 2
+    here.router.faults.clear()
+    await _assert_mended(here)
