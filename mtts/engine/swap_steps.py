@@ -214,6 +214,8 @@ class SwapSteps:
         changes: list[Change] = []
         if seen.new is not None:
             changes.append(Stop(seen.new.root_dir, seen.new.label, "nobody confirmed it", disruptive=False))
+        if seen.old is not None and seen.old.state is ContainerState.STOPPING:
+            changes.append(Stop(seen.old.root_dir, seen.old.label, "it must have ended before it is started"))
         if seen.old is not None and not seen.old.is_up:
             changes.extend(self._transaction.before_start)
             changes.append(Start(seen.old.root_dir, seen.old.label, "it serves again"))
@@ -221,8 +223,6 @@ class SwapSteps:
 
     async def prove_old(self, old: ContainerRow) -> None:
         """The old container serves again, as the same node."""
-        if seen.old is not None and seen.old.state is ContainerState.STOPPING:
-            changes.append(Stop(seen.old.root_dir, seen.old.label, "it must have ended before it is started"))
         again: list[Change] = []
         if self._transaction.before_start:  # it needs a key at every start, and the guard has none
             again = [
@@ -261,6 +261,7 @@ class SwapSteps:
             hands_over=not self._transaction.staged.in_ram,
             stop_s=timing.stop_s,
             patience_s=timing.confirm_s,
+            can_kill=self._can_kill,
         )
 
     @property
@@ -268,7 +269,6 @@ class SwapSteps:
         return self._transaction.staged_root
 
     @property
-            can_kill=self._can_kill,
     def _label(self) -> str:
         _, is_ours, place = f"/{self._root}".rpartition("/mtts/root/")
         return f"container {place.replace('/', '-') if is_ours else self._root}"
