@@ -53,6 +53,8 @@ class AwaitPull:
     root_dir: str
     label: str
     why: str
+    flash_bytes: int | None = None
+    """What that takes of the internal flash; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ Change = (
     | Record
 )
 
+_ROOT: Final = "root-dir"
+_SPECIAL: Final = frozenset("\\^$.[]()|*+?{}")
+"""What is no plain text in a regular expression."""
+
 _KINDS: Final[Mapping[str, type[Change]]] = {kind.__name__: kind for kind in get_args(Change)}
 _SYMBOLS: Final[Mapping[str, str]] = {"Add": "+", "Set": "~", "Remove": "-"}
 
@@ -190,22 +196,22 @@ def routeros_command(change: Change) -> str:
         case Add(path=path, props=props):
             return f"{path}/add {_words(props)}"
         case Set(path=path, identity=identity, after=after):
-            found = f"[find {_words(identity)}] " if identity else ""
+            found = f"{_found(identity)} " if identity else ""
             return f"{path}/set {found}{_words(after)}"
         case Remove(path=path, identity=identity):
-            return f"{path}/remove [find {_words(identity)}]"
+            return f"{path}/remove {_found(identity)}"
         case PlaceKey(file=file):
             return f"/file/add name={quote(file)} contents=<auth key>"
         case RetireKey(file=file):
             return f"/file/remove {quote(file)}"
         case Start(root_dir=root_dir):
-            return f"/container/start [find root-dir={quote(root_dir)}]"
+            return f"/container/start {_found_at(root_dir)}"
         case RunInside(root_dir=root_dir, command=command):
-            return f"/container/shell [find root-dir={quote(root_dir)}] cmd={quote(command)}"
+            return f"/container/shell {_found_at(root_dir)} cmd={quote(command)}"
         case Stop(root_dir=root_dir):
-            return f"/container/stop [find root-dir={quote(root_dir)}]"
+            return f"/container/stop {_found_at(root_dir)}"
         case Record(root_dir=root_dir, comment=comment, settings=settings):
-            return f"/container/set [find root-dir={quote(root_dir)}] {_words({'comment': comment, **settings})}"
+            return f"/container/set {_found_at(root_dir)} {_words({'comment': comment, **settings})}"
         case AwaitPull() | ProveImage() | AwaitHealthy():
             return ""
         case _:
@@ -240,6 +246,16 @@ def _escaped(character: str) -> str:
     if character in '\\"$?':
         return f"\\{character}"
     return f"\\{ord(character):02X}" if ord(character) < ord(" ") or character == "\x7f" else character
+
+
+def _found(identity: Mapping[str, str]) -> str:
+    return _found_at(identity[_ROOT]) if set(identity) == {_ROOT} else f"[find {_words(identity)}]"
+
+
+def _found_at(root_dir: str) -> str:
+    """The container there: with a slash before the path, as RouterOS 7.22 and newer show it, or without."""
+    literally = "".join(f"\\{character}" if character in _SPECIAL else character for character in root_dir)
+    return f"[find where {_ROOT}~{quote(f'^/*{literally}$')}]"
 
 
 def _words(props: Mapping[str, str]) -> str:

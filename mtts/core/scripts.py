@@ -15,9 +15,7 @@ from mtts.core.changes import (
     Change,
     PlaceKey,
     ProveImage,
-    Record,
     RetireKey,
-    Start,
     headline,
     quote,
     routeros_command,
@@ -124,10 +122,6 @@ def _step(change: Change) -> Iterator[str]:
             yield "# STOP here until its log says: Switching ipn state ... -> Running."
         case ProveImage():
             yield "# Compare its image-id with what mtts status shows."
-        case Start(root_dir=root) | Record(root_dir=root):
-            # From 7.22 on a root directory is shown with a slash before it, which a comparison would miss.
-            given, shown = f"[find root-dir={quote(root)}]", f"[find where root-dir~{quote(f'{root}$')}]"
-            yield routeros_command(change).replace(given, shown)
         case _:
             yield routeros_command(change)
 

@@ -32,6 +32,7 @@ from mtts.core.plan_file import dumps
 from mtts.core.plan_node import plan_node
 from mtts.core.secret import Literal, Secret
 from tests.core.examples import a_node, a_release, a_router, facts_of
+from tests.lab.desk import make_device, printed
 
 EVERY_KIND: list[tuple[Change, str, str]] = [
     (
@@ -54,22 +55,27 @@ EVERY_KIND: list[tuple[Change, str, str]] = [
         "-",
         "/ip/route/remove [find .id=*8000 comment=mtts:a]",
     ),
+    (
+        Remove("/container", "container", "", {"root-dir": "usb 1/mtts/root/a.b"}),
+        "-",
+        '/container/remove [find where root-dir~"^/*usb 1/mtts/root/a\\\\.b\\$"]',
+    ),
     (AwaitPull("r", "container", ""), ">", ""),
     (ProveImage("r", "container", ""), ">", ""),
     (PlaceKey("flash/mtts/k", "key", ""), ">", "/file/add name=flash/mtts/k contents=<auth key>"),
     (RetireKey("my disk/k", "key", ""), ">", '/file/remove "my disk/k"'),
-    (Start("mtts/root/a", "container", ""), ">", "/container/start [find root-dir=mtts/root/a]"),
-    (Stop("mtts/root/a", "container", ""), ">", "/container/stop [find root-dir=mtts/root/a]"),
+    (Start("mtts/root/a", "container", ""), ">", '/container/start [find where root-dir~"^/*mtts/root/a\\$"]'),
+    (Stop("mtts/root/a", "container", ""), ">", '/container/stop [find where root-dir~"^/*mtts/root/a\\$"]'),
     (
         RunInside("mtts/root/a", "container", "", "tailscale up --reset"),
         ">",
-        '/container/shell [find root-dir=mtts/root/a] cmd="tailscale up --reset"',
+        '/container/shell [find where root-dir~"^/*mtts/root/a\\$"] cmd="tailscale up --reset"',
     ),
     (AwaitHealthy("r", "node", ""), ">", ""),
     (
         Record("mtts/root/a", "container", "", "mtts:a v=1", {"start-on-boot": "yes"}),
         ">",
-        '/container/set [find root-dir=mtts/root/a] comment="mtts:a v=1" start-on-boot=yes',
+        '/container/set [find where root-dir~"^/*mtts/root/a\\$"] comment="mtts:a v=1" start-on-boot=yes',
     ),
 ]
 
@@ -78,6 +84,21 @@ EVERY_KIND: list[tuple[Change, str, str]] = [
 def test_a_change_is_shown_as_the_command_that_does_it(change: Change, mark: str, command: str) -> None:
     assert symbol(change) == mark
     assert routeros_command(change) == command
+
+
+@given(root=st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=20), other=st.text(max_size=3))
+def test_a_container_is_found_by_its_root_directory_as_any_version_shows_it_and_no_other_is(
+    root: str, other: str
+) -> None:
+    """RouterOS 7.22 and newer show it with a slash before it."""
+    root = root.strip("/") or "a"
+    pattern = routeros_command(Stop(root, "", "")).partition("~")[2].removesuffix("]")
+    device = make_device("7.23.3")
+    shown = {root: True, f"/{root}": True, f"{root}{other}x": False, f"x{other}/{root}": False}
+
+    for text, is_found in shown.items():
+        in_quotes = f'{quote(f"{text} ")[:-2]}"'
+        assert printed(device, f":put ({in_quotes} ~ {pattern})") == str(is_found).lower(), text
 
 
 def test_every_kind_of_change_is_tried_here() -> None:
