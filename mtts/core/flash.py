@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
+from mtts.core.errors import Problem
 from mtts.core.facts import Resource
 
 _STAGING_MARGIN_BYTES: Final = 512 * 1024
@@ -83,6 +84,18 @@ def delta_of(samples: Sequence[FlashSample]) -> FlashDelta | None:
     if len(samples) < 2:  # noqa: PLR2004 - a before and an after
         return None
     return FlashDelta.between(samples[0], samples[-1])
+
+
+def failing(before: FlashSample, now: FlashSample) -> Problem | None:
+    """Why nothing more is built on a flash: its blocks went bad between two samples (F19)."""
+    was, is_now = before.bad_blocks_percent, now.bad_blocks_percent
+    if was is None or is_now is None or is_now <= was:
+        return None
+    return Problem(
+        "flash-failing",
+        f"{is_now} % of the flash's blocks are bad, and {was} % were before the release was unpacked",
+        "plan to replace the router; mtts flash-report tells how its flash wears",
+    )
 
 
 def staging_peak_bytes(extracted_bytes: int) -> int:

@@ -52,6 +52,7 @@ from mtts.core.node_context import (
 )
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
+from mtts.core.pull_room import pull_flash_bytes
 from mtts.core.slots import clearing, slots_of, state_unknown
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
@@ -231,7 +232,9 @@ def _create(context: NodeContext, place: Place, serve: Iterable[Change], refusal
     yield from _directories(context, place)
     yield from serve
     yield Add(wanted.path, wanted.label, wanted.why, wanted.identity, wanted.props, wanted.alternatives)
-    yield AwaitPull(root, wanted.label, "the router pulls and unpacks the image by itself")
+    release = context.release
+    takes = None if release is None else pull_flash_bytes(context.facts, release, place)
+    yield AwaitPull(root, wanted.label, "the router pulls and unpacks the image by itself", takes)
     if not has_identity(context):
         yield _first_key(context, place, refusals)
     yield Start(root, wanted.label, "")

@@ -29,6 +29,7 @@ from mtts.core.health import Health
 from mtts.core.image import Release
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
+from mtts.core.pull_room import pull_flash_bytes
 from mtts.core.self_updates import updates_itself
 from mtts.core.slots import Slots, other_slot, ram_root, removals
 from mtts.core.storage import Place
@@ -61,6 +62,8 @@ class SwapPlan:
     stage: tuple[Change, ...]
     """Beside the running container: nothing of it is felt. Nothing where an earlier run staged the same already."""
     transaction: Transaction
+    pull_flash_bytes: int
+    """What the pull of what is staged takes of the internal flash."""
     warnings: tuple[Problem, ...]
 
 
@@ -113,6 +116,7 @@ def plan_swap(
     scratch_size = choice.memory_bytes if to_ram else scratch_bytes(node, release)
     scratch = diff_objects(scratch_objects(scratch_size), facts, node=node.name, is_up=live.is_up)
     problems.extend(scratch.refusals)
+    warnings.extend(scratch.warnings)
     if problems:
         return Refused(tuple(problems), tuple(warnings))
     waiting = staged_before(slots, release, in_ram=to_ram)
@@ -142,7 +146,8 @@ def plan_swap(
         in_place=_in_its_room(node, facts, live, release, place=place, tag=tag) if is_in_place else None,
         afterwards=tuple(bridge_taken_down(node)) if _in_ram(live) else (),
     )
-    return SwapPlan(choice, stage, planned, tuple(warnings))
+    takes = pull_flash_bytes(facts, release, place, in_ram=to_ram)
+    return SwapPlan(choice, stage, planned, takes, tuple(warnings))
 
 
 def _choose(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mtts.core.desired import command_settings, unsupported_settings
+from mtts.core.desired import TMPFS_SLOT, command_settings, unsupported_settings
 from mtts.core.dialect import LOSES_CONTAINERS, Dialect
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts, Preconditions
@@ -16,6 +16,7 @@ from mtts.core.platforms import ARMV5, is_armv5, router_platform
 from mtts.core.self_updates import foreign_updater
 from mtts.core.storage import Place, choose_storage, standing_place
 from mtts.core.units import mib
+from mtts.core.values import is_true
 from mtts.core.version import NEWEST_KNOWN, OLDEST
 
 MAX_CLOCK_SKEW_S: Final = 3600.0
@@ -267,6 +268,7 @@ def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release |
         )
     else:
         yield Check("storage", Level.OK, f"{name}: {mib(place.free_bytes)} free, {mib(needed)} needed")
+    yield from _check_scratch(facts)
     free = facts.resource.free_memory_bytes
     scratch = scratch_bytes(node, release)
     if free is None:
@@ -281,6 +283,20 @@ def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release |
         )
     else:
         yield Check("memory", Level.OK, f"{mib(free)} free, {mib(scratch)} for unpacking")
+
+
+def _check_scratch(facts: Facts) -> Iterator[Check]:
+    """Our tmpfs where it is there and not mounted: then its name is a directory on the flash (F15)."""
+    for disk in facts.table("/disk"):
+        is_ours = disk.get("slot") == TMPFS_SLOT and disk.tag is not None
+        is_enabled = not is_true(disk.get("disabled"))  # one that is not is enabled by the plan
+        if is_ours and is_enabled and not is_true(disk.props.get("mounted", "true")):
+            yield _problem(
+                "scratch",
+                "tmpdir-on-flash",
+                f"the tmpfs {TMPFS_SLOT} is not mounted, so that pulls would unpack on the flash",
+                f"/disk/remove [find slot={TMPFS_SLOT}]; the next run makes it anew",
+            )
 
 
 def _problem(name: str, code: str, message: str, hint: str) -> Check:

@@ -44,6 +44,11 @@ def standing_place(prefix: str, *, resource: Resource, disks: Sequence[Item], fl
     return Place(prefix, under.free_bytes)
 
 
+def is_internal(place: Place, disks: Sequence[Item]) -> bool:
+    """Whether a place is on the router's own flash, whatever disks there are besides."""
+    return not any(f"{place.prefix}/".startswith(f"{_disk_place(disk).prefix}/") for disk in disks if _is_mounted(disk))
+
+
 def may_be_internal(setting: str) -> bool:
     """Whether `storage:` may mean internal storage, as far as its own words tell."""
     return setting == AUTO or normalise_path(setting).partition("/")[0] == _FLASH

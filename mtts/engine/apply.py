@@ -123,7 +123,7 @@ class Applier:
     async def _operate(self, change: AwaitPull | ProveImage | Start | Stop | RunInside | AwaitHealthy | Record) -> None:
         match change:
             case AwaitPull():
-                await await_container.pulled(self._work, self._observer, change.root_dir)
+                await self._await_pull(change)
             case ProveImage():
                 await self._prove_image(change)
             case Start():
@@ -268,6 +268,16 @@ class Applier:
 
     def _came_online(self) -> None:
         self._work.outage.online_s = self._work.services.clock.monotonic()
+
+    async def _await_pull(self, change: AwaitPull) -> None:
+        try:
+            await await_container.pulled(self._work, self._observer, change.root_dir, flash_bytes=change.flash_bytes)
+        except StepFailedError as error:
+            if error.problem.code == "flash-overrun":  # nothing else would end it
+                await self._remove_container(
+                    Remove("/container", change.label, error.problem.message, {"root-dir": change.root_dir})
+                )
+            raise
 
     async def _prove_image(self, change: ProveImage) -> None:
         """By the router's own `image-id`, else by asking once more what the tag names now that the pull is over."""

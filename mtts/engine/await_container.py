@@ -13,6 +13,7 @@ from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState, Resource
 from mtts.core.guard import SIGKILL
 from mtts.core.health import Evidence, Health
+from mtts.core.pull_room import overrun
 from mtts.core.rows import resource
 from mtts.core.transaction import STOP_STUCK, STUCK_HINT
 from mtts.core.values import normalise_path
@@ -34,11 +35,16 @@ async def find(session: RouterSession, root_dir: str) -> ContainerRow | None:
     return next((row for row in await gather_containers(session) if row.root_dir == wanted), None)
 
 
-async def pulled(work: NodeWork, observer: NodeObserver, root_dir: str) -> ContainerRow:
-    """Wait until the image is there; `pull-failed` with the router's words, or `pull-stalled`."""
+async def pulled(
+    work: NodeWork, observer: NodeObserver, root_dir: str, *, flash_bytes: int | None = None
+) -> ContainerRow:
+    """Wait until the image is there; `pull-failed` with the router's words, or `pull-stalled`.
+
+    `flash-overrun` where the pull takes more of the internal flash than `flash_bytes` explain.
+    """
     timing, clock = work.router.timing, work.services.clock
     started = progressed = clock.monotonic()
-    room = await _room(work.session)
+    first = room = await _room(work.session)
     while True:
         container = await _expect(work.session, root_dir)
         if container.is_imported:
@@ -52,8 +58,12 @@ async def pulled(work: NodeWork, observer: NodeObserver, root_dir: str) -> Conta
             )
         now = clock.monotonic()
         previous, room = room, await _room(work.session)
-        if any(abs(new - old) >= _PROGRESS_BYTES for new, old in zip(room, previous, strict=True)):
+        if any(abs((new or 0) - (old or 0)) >= _PROGRESS_BYTES for new, old in zip(room, previous, strict=True)):
             progressed = now
+        if flash_bytes is not None:
+            problem = overrun(flash_bytes, before_bytes=first[0], now_bytes=room[0])
+            if problem is not None:
+                raise StepFailedError.of(problem)
         if now - started > timing.pull_s or now - progressed > timing.stall_s:
             raise StepFailedError(
                 f"the router shows {container.label} as {container.state} after {now - started:.0f} s",
@@ -264,11 +274,11 @@ async def _trapped(send: Callable[[], Awaitable[object]]) -> str:
     return ""
 
 
-async def _room(session: RouterSession) -> tuple[int, int]:
+async def _room(session: RouterSession) -> tuple[int | None, int | None]:
     """Free flash and free memory: what moves while an image is pulled and unpacked."""
     rows = await session.print("/system/resource", props=("version", "free-hdd-space", "free-memory"))
     known: Resource | None = resource(rows[0]) if rows else None
-    return (known and known.free_flash_bytes) or 0, (known and known.free_memory_bytes) or 0
+    return (None, None) if known is None else (known.free_flash_bytes, known.free_memory_bytes)
 
 
 async def log_tail(observer: NodeObserver, container: ContainerRow) -> str:

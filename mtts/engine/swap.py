@@ -11,7 +11,7 @@ from mtts.core.dialect import Dialect
 from mtts.core.errors import DeadlineError, MttsError, Problem, RouterLockedError, SessionLostError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Resource
-from mtts.core.flash import FlashSample, Moment
+from mtts.core.flash import FlashSample, Moment, failing
 from mtts.core.health import Evidence
 from mtts.core.image import Release
 from mtts.core.outcome import NO_WAY, NodeResult, Outcome, settle
@@ -172,11 +172,11 @@ class Swap:
                 async with work.within_deadline():  # a swap that has begun is brought to its end
                     self._progress = await self._prepare(step, seen)
             case Step.TRIGGER:
-                await self._sample(work, Moment.STAGED)
+                await self._sample_staged(work)
                 self._progress = replace(progress, triggered=progress.armed)
                 await steps.trigger(seen, progress)
             case Step.REPLACE:
-                await self._sample(work, Moment.STAGED)
+                await self._sample_staged(work)
                 await steps.replace_in_place(seen)
                 self._progress = replace(progress, triggered=progress.armed)
             case Step.START:
@@ -216,7 +216,8 @@ class Swap:
             case Step.STAGE if self._plan is not None:
                 await steps.stage(self._plan.stage)
             case Step.AWAIT_PULL:
-                await steps.await_pull()
+                takes = self._plan.pull_flash_bytes if self._plan is not None else None
+                await steps.await_pull(takes if seen.old is not None else None)  # else the node hangs on it
             case Step.PROVE_IMAGE:
                 await steps.prove_image()
                 return replace(progress, is_proven=True)
@@ -287,6 +288,13 @@ class Swap:
             is_same_release=tag is not None and tag.platform == self._transaction.staged.platform,
             was_awaited=self._progress.triggered is not None,
         )
+
+    async def _sample_staged(self, work: NodeWork) -> None:
+        """The flash with both releases on it; StepFailedError where it goes bad, and nothing is stopped yet."""
+        await self._sample(work, Moment.STAGED)
+        problem = failing(self._samples[0], self._samples[-1])
+        if problem is not None:
+            raise StepFailedError.of(problem)
 
     async def _sample(self, work: NodeWork, moment: Moment) -> None:
         self._samples.append(await sample(work.services, work.session, work.router, moment))

@@ -79,8 +79,9 @@ class SwapSteps:
     async def stage(self, changes: tuple[Change, ...]) -> None:
         await self._applier.apply_all(changes)
 
-    async def await_pull(self) -> None:
-        await self._applier.apply_all([AwaitPull(self._root, self._label, "the router pulls and unpacks it by itself")])
+    async def await_pull(self, flash_bytes: int | None) -> None:
+        why = "the router pulls and unpacks it by itself"
+        await self._applier.apply_all([AwaitPull(self._root, self._label, why, flash_bytes)])
 
     async def prove_image(self) -> None:
         """Nothing where an earlier run staged a release that cannot be asked for any more: it is recorded as such."""

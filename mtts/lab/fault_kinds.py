@@ -74,7 +74,7 @@ _METHODS: tuple[Callable[..., object], ...] = (
     *(Faults.cut_link, Faults.cut_after, Faults.hang, Faults.thaw, Faults.slow_link),
     *(Faults.truncate_reply, Faults.garble_reply, Faults.tailnet_path),
     *(Faults.trap_next, Faults.fail_pull, Faults.fail_extraction, Faults.hollow_extraction),
-    *(Faults.stick_stopping, Faults.fill_disk),
+    *(Faults.stick_stopping, Faults.fill_disk, Faults.bad_blocks),
     *(Faults.foreign_command, Faults.second_controller, Faults.clear),
 )
 ROUTER_KINDS: Mapping[str, Kind] = _by_name(map(_router_kind, _METHODS))

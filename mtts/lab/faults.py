@@ -210,6 +210,11 @@ class Faults:
         files.grow(path, free - leave_bytes)
 
     @checked
+    def bad_blocks(self, percent: Annotated[int, within(1, 100)] = 1) -> None:
+        """Have so many per cent of the flash's blocks be bad; a CHR does not tell."""
+        self._device.storage.bad_blocks_percent = percent
+
+    @checked
     def foreign_command(
         self, command: CommandPath, *, where: Pairs | None = None, values: Pairs | None = None, user: Words = "admin"
     ) -> None:
@@ -239,6 +244,7 @@ class Faults:
         self.stuck_stopping = self.is_tailnet_only = self._garbled = self._truncated = False
         self.bytes_per_s, self.latency_s = 0, 0.0
         self._cut, self._rivals = None, 0
+        self._device.storage.bad_blocks_percent = 0
         for waiting in (self._watches, self._traps, self._pull_failures, self._extractions):
             waiting.clear()
         for path in [path for path in self._device.files.entries if path.rpartition("/")[2] == OTHERS_FILE]:

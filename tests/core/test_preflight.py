@@ -120,6 +120,25 @@ def test_bad_blocks_are_a_warning() -> None:
     assert codes(found) == {"flash-health": "flash-bad-blocks"}
 
 
+@pytest.mark.parametrize(
+    ("props", "code"),
+    [
+        ({"mounted": "false"}, "tmpdir-on-flash"),
+        ({"mounted": "true"}, None),
+        ({}, None),
+        ({"mounted": "false", "disabled": "true"}, None),
+        ({"mounted": "false", "comment": "theirs"}, None),
+    ],
+    ids=["not mounted", "mounted", "not said", "disabled: enabled by the plan", "not ours: refused by the plan"],
+)
+def test_scratch_space_must_be_mounted_or_its_name_is_a_directory_on_the_flash(
+    props: dict[str, str], code: str | None
+) -> None:
+    disk = {".id": "*1", "slot": "mtts-tmp", "type": "tmpfs", "comment": "mtts:shared", **props}
+    found = checks(facts_of(tables={"/disk": [disk]}))
+    assert codes(found) == ({"scratch": code} if code else {})
+
+
 def test_a_setting_without_a_word_is_told_by_its_key() -> None:
     node = a_node(memory_high_bytes=MIB, health="true")
     facts = facts_of(resource=a_resource(version="7.19.6"))
