@@ -52,6 +52,7 @@ CODES: Final[Mapping[str, str]] = {
     "flash-bad-blocks": "The router reports bad blocks on its flash.",
     "flash-failing": "Blocks of the router's flash went bad while a release was unpacked; it was not swapped in.",
     "tmpdir-on-flash": "Pulls on the router unpack on its flash, since `tmpdir` is set to a place that is no tmpfs.",
+    "trust-settings": "A setting of the router's own weakens the trust in registries, or stands in the way of it.",
     "foreign-container": "The router has a container that mtts did not make and that looks like this node.",
     "foreign-containers": "The router has several containers that could be this node; mtts will not choose.",
     "duplicate-node": "Several containers on the router carry this node's tag.",

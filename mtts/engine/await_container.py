@@ -16,6 +16,7 @@ from mtts.core.health import Evidence, Health
 from mtts.core.pull_room import overrun
 from mtts.core.rows import resource
 from mtts.core.transaction import STOP_STUCK, STUCK_HINT
+from mtts.core.trust import hint_of_pull
 from mtts.core.values import normalise_path
 from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
@@ -54,7 +55,8 @@ async def pulled(
             raise StepFailedError(
                 f"the router could not pull {container.image or 'the image'}: {said}",
                 code="pull-failed",
-                hint="see /log on the router; it needs DNS, a right clock and a way to the registry",
+                hint=hint_of_pull(said, work.router.name)
+                or "see /log on the router; it needs DNS, a right clock and a way to the registry",
             )
         now = clock.monotonic()
         previous, room = room, await _room(work.session)

@@ -32,6 +32,7 @@ from mtts.core.preflight import place_of
 from mtts.core.self_updates import self_updates
 from mtts.core.storage import AUTO, persistent_places
 from mtts.core.tag import Tag
+from mtts.core.trust import CHECKED, TRUST_MENU, Trust
 from mtts.core.values import parse_size
 from mtts.ports import Clock, RouterSession, Row
 
@@ -156,6 +157,14 @@ async def gather_preconditions(
     contents = await read_file(session, name, "contents")
     present = () if contents is None else (Item(id=name, props={"name": name, "contents": contents}),)
     return replace(facts, tables={**facts.tables, "/file": present})
+
+
+async def gather_trust(session: RouterSession, facts: Facts, node: NodeSpec) -> Trust:
+    """What the router's own settings say of certificates; asked by `mtts check` alone."""
+    settings = await read_menu(session, TRUST_MENU, set())
+    mine = {row.id for row in facts.containers_of(node.name)}
+    containers = await gather_containers(session, also=(CHECKED,)) if mine else ()
+    return Trust(facts.version, settings[0] if settings else {}, [row for row in containers if row.id in mine])
 
 
 async def _state_home(session: RouterSession, facts: Facts, known: Preconditions, node: NodeSpec) -> str | None:

@@ -11,7 +11,8 @@ from mtts.core.plan_node import plan_node
 from mtts.core.platforms import router_platform
 from mtts.core.preflight import Check, Level, check_node, check_version
 from mtts.core.slots import slots_of
-from mtts.engine.gather import gather_preconditions
+from mtts.core.trust import check_trust
+from mtts.engine.gather import gather_preconditions, gather_trust
 from mtts.engine.observe import NodeObserver
 from mtts.engine.services import NodeWork
 
@@ -40,8 +41,10 @@ async def check_on(work: NodeWork, facts: Facts) -> tuple[Check, ...]:
     """Every precondition of the node of `work`, whether or not a deploy would need it now."""
     if check_version(facts).level is Level.PROBLEM:
         return (check_version(facts),)
+    trust = await gather_trust(work.session, facts, work.node)
     facts, release = await with_preconditions(work, facts)
-    return check_node(facts=facts, router=work.router, node=work.node, release=release)
+    checks = check_node(facts=facts, router=work.router, node=work.node, release=release)
+    return (*checks, *check_trust(trust))
 
 
 async def with_preconditions(work: NodeWork, facts: Facts) -> tuple[Facts, Release | Problem]:

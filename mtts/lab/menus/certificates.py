@@ -74,7 +74,17 @@ def _counts(certificates: int) -> Reply:
     return Reply(rows=[row])
 
 
+BUILTIN_TRUST = {
+    "builtin-trust-anchors": "not-trusted",
+    "builtin-trust-store": "default",
+    "current-defaults": "fetch,mqtt,email,netwatch,container,lora,dns",
+}
+"""As exports and an API client show them: the first in 7.19 and 7.20, the others from 7.21 and 7.22 on."""
+
+
 def make_settings(device: Device) -> Singleton:
     """`/certificate/settings`"""
+    known = device.schema.menus["/certificate/settings"]["set"]
     stored = {"crl-download": "false", "crl-use": "false", "crl-store": "ram"}
+    stored |= {name: value for name, value in BUILTIN_TRUST.items() if name in known}
     return Singleton(device, "/certificate/settings", stored, booleans=frozenset({"crl-download", "crl-use"}))
