@@ -3,6 +3,7 @@
 `rows.py` makes these values out of replies; nothing downstream edits them. To know more, read again.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,9 @@ from enum import StrEnum
 from mtts.core.health import Health
 from mtts.core.tag import Tag
 from mtts.core.version import Version
+
+_BRIDGE = re.compile(r"mtts-tmp/bridge/([^/]+)/[^/]+")
+"""The root directory of a container in memory (`ram_root` in slots.py)."""
 
 
 class ContainerState(StrEnum):
@@ -81,9 +85,17 @@ class ContainerRow:
 
     @property
     def label(self) -> str:
-        """What people know it by; one of ours is named by node and slot, whatever a version calls it by itself."""
-        _, is_ours, place = f"/{self.root_dir}".rpartition("/mtts/root/")
-        return place.replace("/", "-") if is_ours else self.name or self.root_dir or self.id
+        """What people know it by; one of ours is named by where it lies, whatever a version calls it by itself."""
+        return container_label(self.root_dir) or self.name or self.root_dir or self.id
+
+
+def container_label(root_dir: str) -> str | None:
+    """Node and slot of the container there, or node and `ram` of a bridge; None where the place is none of ours."""
+    _, is_ours, place = f"/{root_dir}".rpartition("/mtts/root/")
+    bridge = _BRIDGE.fullmatch(root_dir)
+    if bridge is not None:
+        return f"{bridge[1]}-ram"
+    return place.replace("/", "-") if is_ours else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from mtts.core.desired import (
 from mtts.core.dialect import Dialect, Term
 from mtts.core.diff import diff_objects
 from mtts.core.errors import Problem
-from mtts.core.facts import ContainerRow, ContainerState, Facts, Item
+from mtts.core.facts import ContainerRow, ContainerState, Facts, Item, container_label
 from mtts.core.guard import BridgeOrder, render_bridge, without_marks
 from mtts.core.health import Health
 from mtts.core.image import Release
@@ -187,7 +187,8 @@ def _built(node: NodeSpec, release: Release, order: SwapOrder, *, staged: Add, t
         "on-event": script,
         "comment": str(Tag(node.name)),
     }
-    yield from bridge_taken_down(node)
+    for left in bridge_taken_down(node):
+        yield replace(left, label=f"any earlier {left.label}")
     identity = {"name": bridge_entry(node)}
     why = "brings the node back should the power fail meanwhile"
     yield Add("/system/scheduler", f"scheduler entry {bridge_entry(node)}", why, identity, identity | props)
@@ -205,7 +206,7 @@ def _pinned(release: Release) -> str:
     return f"{release.image.name}@{release.index_digest or release.manifest_digest}"
 
 
-def bridge_taken_down(node: NodeSpec) -> Iterator[Change]:
+def bridge_taken_down(node: NodeSpec) -> Iterator[Remove]:
     """Nothing more happens to the node at a boot."""
     name = bridge_entry(node)
     yield Remove("/system/scheduler", f"scheduler entry {name}", "nothing needs it any more", {"name": name})
@@ -313,8 +314,8 @@ def _staged(node: NodeSpec, facts: Facts, live: ContainerRow, release: Release, 
         if command:  # somebody's own, or what RouterOS 7.22 and newer had to be told
             props = {prop: value for prop, value in props.items() if prop not in _COMMAND} | command
         alternatives = ()
-    why = "the next release, beside the running one"
-    return Add(wanted.path, wanted.label, why, identity, props, alternatives)
+    label, why = f"container {container_label(identity['root-dir'])}", "the next release, beside the running one"
+    return Add(wanted.path, label, why, identity, props, alternatives)
 
 
 def _copied(live: ContainerRow, words: tuple[str, ...]) -> dict[str, str]:

@@ -24,6 +24,8 @@ class NodeStatus:
     health: Health | None
     free_flash_bytes: int | None
     total_flash_bytes: int | None
+    has_open_update: bool = False
+    """Whether an update is under way, or was interrupted: the container is the one that served before it."""
 
     @property
     def is_current(self) -> bool | None:

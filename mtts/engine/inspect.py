@@ -9,7 +9,7 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
 from mtts.core.preflight import Level, NodeChecks
-from mtts.core.slots import not_deployed
+from mtts.core.slots import not_deployed, slots_of, transaction_open
 from mtts.core.status import NodeLog, NodeStatus
 from mtts.engine.gather import gather, gather_containers
 from mtts.engine.nodes import on_each_node
@@ -95,8 +95,10 @@ def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> Co
 
 async def _status(work: NodeWork, facts: Facts) -> NodeStatus:
     facts = await with_health(work, observer_for(work, facts), facts)
-    containers = facts.containers_of(work.node.name)
-    container = containers[0] if containers else None
+    slots = slots_of(facts.containers, work.node.name)
+    if isinstance(slots, Problem):
+        raise StepFailedError.of(slots)
+    container = slots.live
     tag = container.tag if container else None
     return NodeStatus(
         router=work.router.name,
@@ -109,14 +111,19 @@ async def _status(work: NodeWork, facts: Facts) -> NodeStatus:
         health=facts.health,
         free_flash_bytes=facts.resource.free_flash_bytes,
         total_flash_bytes=facts.resource.total_flash_bytes,
+        has_open_update=slots.open_transaction is not None,
     )
 
 
 def _judge(work: NodeWork, status: NodeStatus) -> NodeResult:
     as_found = replace(work.as_found(), from_version=status.version)
+    is_open = transaction_open(work.router.name, work.node.name)
     if status.state == "absent" or status.serves:
         evidence = str(status.health.evidence) if status.health else None
-        return replace(as_found, evidence=evidence)
+        return replace(as_found, evidence=evidence, warnings=(is_open,) if status.has_open_update else ())
     said = f", and the node says {status.health.backend_state}" if status.health else ""
+    if status.has_open_update:
+        told = replace(is_open, message=f"the container is {status.state}{said}, and {is_open.message}")
+        return as_found.ended(Outcome.PENDING, told)
     problem = Problem("not-healthy", f"the container is {status.state}{said}", f"mtts deploy {work.router.name}")
     return as_found.ended(Outcome.BROKEN, problem)

@@ -7,7 +7,7 @@ from typing import Final
 from mtts.core.changes import AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop
 from mtts.core.errors import Problem, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.facts import ContainerRow, ContainerState
+from mtts.core.facts import ContainerRow, ContainerState, container_label
 from mtts.core.guard import GuardOrder, retired
 from mtts.core.image import Release
 from mtts.core.tag import UNPROVEN, Tag
@@ -271,8 +271,7 @@ class SwapSteps:
 
     @property
     def _label(self) -> str:
-        _, is_ours, place = f"/{self._root}".rpartition("/mtts/root/")
-        return f"container {place.replace('/', '-') if is_ours else self._root}"
+        return f"container {container_label(self._root) or self._root}"
 
     def _tell(self, text: str) -> None:
         self._work.tell(Kind.STEP, f"> {text}")

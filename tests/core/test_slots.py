@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mtts.core.changes import AwaitHealthy, Change, Remove, Start, Stop
 from mtts.core.errors import Problem
-from mtts.core.facts import ContainerRow
-from mtts.core.slots import Slots, clearing, other_slot, removals, serving, slots_of, starting
+from mtts.core.facts import ContainerRow, container_label
+from mtts.core.slots import Slots, clearing, other_slot, ram_root, removals, serving, slots_of, starting
 from tests.core.examples import a_container, digest
 
 RECORD = f"mtts:tailscale v=1.90.1 platform={digest('2')}"
@@ -178,3 +178,9 @@ def test_a_start_begins_with_a_stop_where_something_is_left_to_stop(state: str, 
 
 def test_nothing_is_removed_where_nothing_is_left() -> None:
     assert list(removals(())) == []
+
+
+def test_a_container_in_memory_is_called_by_its_node() -> None:
+    assert container_label(ram_root("web", "b")) == "web-ram"
+    assert container_label("flash/mtts/root/web/b") == "web-b"
+    assert container_label("usb1/mtts-tmp/bridge/web/b") is None

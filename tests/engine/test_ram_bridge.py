@@ -2,6 +2,7 @@
 
 import pytest
 
+from mtts.core.events import Kind
 from mtts.core.outcome import Outcome
 from mtts.lab.journal import JournalEntry
 from mtts.ports import Store
@@ -10,6 +11,18 @@ from tests.engine.fleet import BOOT_S, Deployment, versions
 from tests.engine.watch import Watch
 
 KIB = 1024
+STEPS = [
+    "+ container tailscale-ram",
+    "> wait for the pull of container tailscale-ram",
+    "> prove the image of container tailscale-ram",
+    "> record the release of container tailscale-ram",
+    "- container tailscale-a",
+    "+ container tailscale-b",
+    "> wait for the pull of container tailscale-b",
+    "> prove the image of container tailscale-b",
+    "> record the release of container tailscale-b",
+    "- container tailscale-ram",
+]
 ROOM = 600 * KIB
 """Free beside the running release: less than another one takes."""
 
@@ -41,6 +54,9 @@ async def test_a_release_takes_the_place_of_one_that_fills_the_flash(
     assert here.container.root == "mtts/root/tailscale/b"
     assert here.online == [node]
     assert here.rows("/system/scheduler") == []
+    steps = [event.text for event in here.events if event.kind is Kind.STEP]
+    assert [step for step in steps if "container tailscale" in step] == STEPS
+    assert not any("/" in step for step in steps if not step.startswith("ram-bridge"))
     watch.assert_kept()
     await here.wait(60)
     here.router.faults.power_cut()
