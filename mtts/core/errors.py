@@ -109,6 +109,7 @@ CODES: Final[Mapping[str, str]] = {
     "rollout-stopped": "The rollout had ended by its failure budget before this node's turn came.",
     "previous-release-unknown": "There is no earlier release of the node on record to go back to.",
     "node-repaired": "The node was down and runs again.",
+    "state-restored": "The old release did not start with the state that a new one left, and got its own back.",
     "leftover-removed": "What an earlier, interrupted update left behind was cleared away.",
     # flash
     "flash-leak": "Updates cost more flash than the sizes of the images explain.",

@@ -3,7 +3,8 @@
 It lives in the router's memory only and is found out about by the marks in the new container's comment (tag.py):
 `armed=N`, written by a rehearsal, proves that the router runs it, that it outlives the session that started it, and
 that it sees both containers as they are; N tells which attempt may act, so that one that was given up does nothing.
-`tx=` in place of `next=` confirms; `abort` has it go back at once; `failed=WHY` says that it went back.
+`tx=` in place of `next=` confirms; `abort` has it go back at once; `failed=WHY` says that it goes back, `back` that it
+is done with that, and `restored` that the old container had to be given the state from before.
 """
 
 import re
@@ -49,6 +50,10 @@ class GuardOrder:
     """How long an unconfirmed container may run."""
     can_kill: bool = False
     """Whether the router's version has a command for that."""
+    state_file: str | None = None
+    """The node's identity, of which a copy is kept meanwhile; None where there is none on the router."""
+    reserve_bytes: int = 0
+    """What a copy leaves free of the flash."""
 
     @property
     def longest_s(self) -> float:
@@ -79,6 +84,10 @@ def render_guard(template: str, order: GuardOrder, *, is_rehearsal: bool) -> str
         "stop": str(max(1, round(order.stop_s * _TICKS_PER_S))),
         "kill": f"/container/kill $1 signal={SIGKILL}" if order.can_kill else "",
         "dying": str(_DYING_TICKS),
+        "keeps": "false" if order.state_file is None else "true",
+        "state": _text(order.state_file or ""),
+        "copy": _text(copy_of(order.state_file or "")),
+        "reserve": str(order.reserve_bytes),
         "start": str(_START_TICKS),
         "patience": str(max(1, round(order.patience_s))),
     }
@@ -119,9 +128,14 @@ def render_bridge(template: str, order: BridgeOrder) -> str:
     return _SLOT.sub(lambda slot: values[slot[1]], template)
 
 
+def copy_of(state_file: str) -> str:
+    """Where the copy of a node's state lies for the time of a swap."""
+    return f"{state_file}.mtts"
+
+
 def without_marks(tag: Tag) -> Tag:
     """A staged container's tag as it was when it was added."""
-    return replace(tag, armed=None, failed=None, is_aborted=False)
+    return replace(tag, armed=None, failed=None, is_aborted=False, is_restored=False, is_back=False)
 
 
 def retired(tag: Tag) -> Tag:

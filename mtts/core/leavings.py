@@ -1,15 +1,17 @@
 """What `mtts gc` takes off a router: what an interrupted run of mtts left there and nothing uses.
 
-Never what serves, never what an open update still needs, and never a state directory: that is the node (I2).
+Never what serves, never what an open update still needs, and never a state directory: that is the node (I2). A copy of
+its state that a guard left beside it goes once the node is up.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mtts.core.changes import Change, Remove
-from mtts.core.desired import KEY_FILE, root_dir, state_dir
+from mtts.core.desired import KEY_FILE, STATE_FILE, root_dir, state_dir
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts
+from mtts.core.guard import copy_of
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.plan import Plan, fingerprint
 from mtts.core.preflight import place_of
@@ -42,6 +44,8 @@ def candidates(*, router: Router, node: NodeSpec, facts: Facts) -> tuple[str, ..
     found = [name for root in roots for name in (root, f"{root}{BACKUP}") if not _is_used(name, facts)]
     if not (node.keep_key or node.ephemeral):
         found.append(f"{state_dir(place, node)}/{KEY_FILE}")
+    if not node.ephemeral:
+        found.append(copy_of(f"{state_dir(place, node)}/{STATE_FILE}"))
     return tuple(found)
 
 
@@ -74,8 +78,13 @@ def _changes(slots: Slots, left: Left) -> Iterator[Change]:
         for name in left.schedulers:
             yield Remove("/system/scheduler", f"scheduler entry {name}", "no update needs it", {"name": name})
     for name in left.files:
-        is_key = name.endswith(f"/{KEY_FILE}")
-        label, why = (name, "the login is over") if is_key else (f"directory {name}", "no container uses it")
+        label, why = f"directory {name}", "no container uses it"
+        if name.endswith(f"/{KEY_FILE}"):
+            label, why = name, "the login is over"
+        elif name.endswith(f"/{copy_of(STATE_FILE)}"):
+            if slots.live is None or not slots.live.is_up:  # it may be all that brings the node back
+                continue
+            label, why = name, "the swap for which it was kept is over"
         yield Remove("/file", label, why, {"name": name})
 
 

@@ -44,6 +44,10 @@ class Tag:
     """Why the guard went back to the old container, in one word."""
     is_aborted: bool = False
     """Whether the guard was told to go back."""
+    is_restored: bool = False
+    """Whether the old container could not read the state any more, and got a copy of it from before."""
+    is_back: bool = False
+    """Whether the guard is done, and the old container stays up."""
 
     @classmethod
     def parse(cls, comment: str | None) -> Self | None:
@@ -72,6 +76,8 @@ class Tag:
             armed=parse_int(fields.get("armed")),
             failed=fields.get("failed") or None,
             is_aborted="abort" in fields,
+            is_restored="restored" in fields,
+            is_back="back" in fields,
         )
 
     @property
@@ -96,30 +102,23 @@ class Tag:
         return replace(self.recording(release), next_in=tx)
 
     def __str__(self) -> str:
-        words = [f"{_PREFIX}{self.node}"]
-        if self.next_in:
-            words.append(f"next={self.next_in}")
-        if self.version:
-            words.append(f"v={re.sub(r'[^A-Za-z0-9._+-]', '_', self.version)}")
-        if self.platform:
-            words.append(f"platform={self.platform}")
-        if self.index:
-            words.append(f"index={self.index}")
-        if self.extras:
-            words.append(f"with={','.join(sorted(self.extras))}")
-        if self.adopted:
-            words.append("adopted")
-        if self.in_ram:
-            words.append("ram")
-        if self.tx:
-            words.append(f"tx={self.tx}")
-        if self.armed is not None:
-            words.append(f"armed={self.armed}")
-        if self.failed:
-            words.append(f"failed={self.failed}")
-        if self.is_aborted:
-            words.append("abort")
-        return " ".join(words)
+        version = re.sub(r"[^A-Za-z0-9._+-]", "_", self.version or "")
+        words = {
+            f"next={self.next_in}": self.next_in,
+            f"v={version}": version,
+            f"platform={self.platform}": self.platform,
+            f"index={self.index}": self.index,
+            f"with={','.join(sorted(self.extras))}": self.extras,
+            "adopted": self.adopted,
+            "ram": self.in_ram,
+            f"tx={self.tx}": self.tx,
+            f"armed={self.armed}": self.armed is not None,
+            f"failed={self.failed}": self.failed,
+            "abort": self.is_aborted,
+            "restored": self.is_restored,
+            "back": self.is_back,
+        }
+        return " ".join([f"{_PREFIX}{self.node}", *(word for word, is_said in words.items() if is_said)])
 
 
 UNPROVEN: Final = "unknown"

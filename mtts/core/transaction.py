@@ -202,9 +202,10 @@ def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> St
 
 
 def _returning(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
-    if old.is_up and not (new.is_up or new.state is ContainerState.STOPPING):
-        return Step.DISCARD
     tag = new.tag or Tag("")
+    is_at_it = tag.failed is not None and not (tag.is_back or progress.is_guard_late)
+    if old.is_up and not (new.is_up or new.state is ContainerState.STOPPING or is_at_it):
+        return Step.DISCARD
     is_told = tag.failed is not None or tag.is_aborted
     if progress.is_guard_late or not (is_told or tag.armed is not None):
         return Step.RESTORE
@@ -232,6 +233,14 @@ def _committing(old: ContainerRow, new: ContainerRow, progress: Progress) -> Ste
 def boots(row: ContainerRow) -> bool:
     """Whether a container starts by itself."""
     return row.props.get("start-on-boot") in ("true", "yes")
+
+
+def state_restored(tag: Tag | None) -> tuple[Problem, ...]:
+    """That a guard gave the old container its state from before, by the mark that it left."""
+    if tag is None or not tag.is_restored:
+        return ()
+    said = f"the old release did not start with the state that {tag.version or tag.node} left, and got its own back"
+    return (Problem("state-restored", said),)
 
 
 def going_back(tag: Tag) -> Problem | None:

@@ -26,12 +26,16 @@ class NodeObserver:
 
     def __init__(self, session: RouterSession, dialect: Dialect) -> None:
         self._session = session
+        self.dialect = dialect
         has_shell = dialect.word(Term.SHELL_COMMAND) is not None
         self.tells_logs_apart = dialect.word(Term.CONTAINER_LOG) is not None
         """Whether a line surely is of the container that was asked about (7.20 and newer)."""
-        self.can_kill = dialect.word(Term.CONTAINER_KILL) is not None
-        """Whether there is a command that ends a container at once (7.21 and newer)."""
         self._shells: list[_Shell] = [self._shell_directly, self._shell_by_execute] if has_shell else []
+
+    @property
+    def can_kill(self) -> bool:
+        """Whether there is a command that ends a container at once (7.21 and newer)."""
+        return self.dialect.word(Term.CONTAINER_KILL) is not None
 
     async def quick(self, container: ContainerRow, *, since: frozenset[str] = frozenset()) -> Health | None:
         """The cheapest evidence there is: the log, else RouterOS' probe, else `tailscale status`.

@@ -27,6 +27,7 @@ from mtts.core.transaction import (
     next_step,
     seen_of,
     serving_tag,
+    state_restored,
 )
 from mtts.core.verdict import Hold, Verdict, is_hollow, judge_failure
 from mtts.engine.gather import gather_containers, read_file
@@ -81,6 +82,8 @@ class Swap:
         self._serving: Tag | None = None
         """Of the container that serves now."""
         self._remaining: tuple[Problem, ...] = ()
+        self._restored: tuple[Problem, ...] = ()
+        """That the old container was given its state back."""
         taken_s = work.services.clock.now()
         self._samples = [FlashSample.of(resource, router=work.router.name, moment=Moment.BEFORE, taken_s=taken_s)]
 
@@ -151,6 +154,7 @@ class Swap:
         seen = seen_of(containers, self._transaction.node, self._transaction.id)
         self._serving = serving_tag(containers, self._transaction.node)
         tag = seen.new.tag if seen.new is not None else None
+        self._restored = self._restored or state_restored(tag)
         self._has_swapped = self._has_swapped or seen.is_swapped or (tag is not None and tag.failed is not None)
         failure = self._progress.failure
         if failure is None and seen.new is not None and tag is not None:
@@ -245,6 +249,8 @@ class Swap:
                 self._remaining = await self._steps.discard(seen.new)
         if self._remaining:
             raise StepFailedError.of(self._remaining[0])
+        if seen.old is not None and (self._has_swapped or self._was_healthy):
+            await self._steps.drop_copy(seen.old)
 
     async def _end(self, work: NodeWork) -> Swapped:
         if self._work.mark.wrote:
@@ -255,7 +261,7 @@ class Swap:
         verdict = self._judge(failure, way_back=None if self._serving else "changed-underway")
         if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
             failure = replace(failure, hint="publish a corrected image; the next run takes it up")
-        ended = replace(self._result().ended(verdict.outcome, failure), warnings=self._remaining)
+        ended = replace(self._result().ended(verdict.outcome, failure), warnings=(*self._restored, *self._remaining))
         if self._serving is not None:  # after a bridge broke down, that is not what it began with
             ended = replace(ended, to_version=self._serving.version, to_digest=self._serving.platform)
         return Swapped(ended, verdict.hold, is_hollow(failure))

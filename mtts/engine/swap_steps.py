@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from mtts.core.changes import AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop
+from mtts.core.changes import AwaitHealthy, AwaitPull, Change, ProveImage, Record, Remove, Set, Start, Stop, quote
+from mtts.core.desired import STATE_FILE
 from mtts.core.errors import Problem, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState, container_label
-from mtts.core.guard import GuardOrder, retired
+from mtts.core.guard import GuardOrder, copy_of, retired
 from mtts.core.image import Release
+from mtts.core.plan_update import state_source
+from mtts.core.rows import items
 from mtts.core.tag import UNPROVEN, Tag
 from mtts.core.transaction import MOST_ATTEMPTS, Progress, Seen, Transaction, boots, seen_of
 from mtts.engine import await_container, guard
 from mtts.engine.apply import Applier
-from mtts.engine.gather import gather_containers
+from mtts.engine.gather import gather_containers, read_file
 from mtts.engine.observe import NodeObserver
 from mtts.engine.services import NodeWork
 
@@ -33,7 +36,6 @@ class SwapSteps:
         self._observer = observer
         self._work = work
         self._release = release
-        self._can_kill = observer.can_kill
         self._is_proven = False
         self._old_log: frozenset[str] = frozenset()
         """Of the old container before it was stopped."""
@@ -105,7 +107,7 @@ class SwapSteps:
                 hint="see /log and /system/script/job on the router",
             )
         self._tell("prove the guard on the router")
-        await guard.rehearse(self._work, self._order(seen, attempt))
+        await guard.rehearse(self._work, await self._order(seen, attempt))
         return attempt
 
     async def trigger(self, seen: Seen, progress: Progress) -> None:
@@ -115,7 +117,7 @@ class SwapSteps:
         await self._applier.apply_all(self._transaction.before_start)
         self._tell("have the guard swap the containers")
         self._work.outage.stopped_s = self._work.services.clock.monotonic()
-        await guard.trigger(self._work, self._order(seen, progress.armed))
+        await guard.trigger(self._work, await self._order(seen, progress.armed))
 
     async def replace_in_place(self, seen: Seen) -> None:
         """From here on the router does it, and goes on with it whatever becomes of this run."""
@@ -194,6 +196,7 @@ class SwapSteps:
     async def retire(self, seen: Seen) -> None:
         await self._applier.apply_all(self._transaction.afterwards)
         if seen.old is not None:
+            await self.drop_copy(seen.old)
             await self._remove(seen.old, "its successor is proven")
 
     async def abort(self, seen: Seen) -> None:
@@ -220,7 +223,10 @@ class SwapSteps:
         if seen.old is not None and not seen.old.is_up:
             changes.extend(self._transaction.before_start)
             changes.append(Start(seen.old.root_dir, seen.old.label, "it serves again"))
-        await self._applier.apply_all(changes)
+        try:
+            await self._applier.apply_all(changes)
+        except StepFailedError as error:
+            raise await self._with_copy(error, seen.old) from error
 
     async def prove_old(self, old: ContainerRow) -> None:
         """The old container serves again, as the same node."""
@@ -235,7 +241,19 @@ class SwapSteps:
             self._applier.passes_over(self._old_log)
         node = f"node {self._transaction.node}"
         proof = AwaitHealthy(old.root_dir, node, "proves that it serves", self._transaction.node_id)
-        await self._applier.apply_all([*again, proof])
+        try:
+            await self._applier.apply_all([*again, proof])
+        except StepFailedError as error:
+            raise await self._with_copy(error, old) from error
+
+    async def _with_copy(self, error: StepFailedError, old: ContainerRow | None) -> StepFailedError:
+        """The same error, with what may bring the old container back where a guard died before it could try that."""
+        state_file = None if old is None else await self._state_file(old)
+        if state_file is None or await read_file(self._work.session, copy_of(state_file), "type") is None:
+            return error
+        restored = f"/file/set {quote(state_file)} contents=[/file/get {quote(copy_of(state_file))} contents]"
+        hint = f"if it cannot read its state any more, a copy from before is on the router: {restored}"
+        return StepFailedError(error.problem.message, code=error.problem.code, hint=hint)
 
     async def discard(self, new: ContainerRow) -> tuple[Problem, ...]:
         """What is left of the new container once it was removed."""
@@ -248,7 +266,22 @@ class SwapSteps:
     async def _remove(self, row: ContainerRow, why: str) -> None:
         await self._applier.apply_all([Remove("/container", f"container {row.label}", why, {"root-dir": row.root_dir})])
 
-    def _order(self, seen: Seen, attempt: int) -> GuardOrder:
+    async def drop_copy(self, row: ContainerRow) -> None:
+        """Remove the copy of the node's state that a guard left which was cut off; `row` has the state mounted."""
+        state_file = await self._state_file(row)
+        if state_file is not None:
+            copy = copy_of(state_file)
+            await self._applier.apply(Remove("/file", copy, "the swap is over", {"name": copy}))
+
+    async def _state_file(self, row: ContainerRow) -> str | None:
+        """The node's identity on the router; None where it has none there."""
+        if self._work.node.ephemeral:
+            return None
+        mounts = items(await self._work.session.print("/container/mounts"))
+        source = state_source(row, mounts, self._observer.dialect)
+        return None if source is None else f"{source}/{STATE_FILE}"
+
+    async def _order(self, seen: Seen, attempt: int) -> GuardOrder:
         if seen.old is None or seen.new is None:
             raise StepFailedError.of(self.stranded())
         timing = self._work.router.timing
@@ -262,7 +295,9 @@ class SwapSteps:
             hands_over=not self._transaction.staged.in_ram,
             stop_s=timing.stop_s,
             patience_s=timing.confirm_s,
-            can_kill=self._can_kill,
+            can_kill=self._observer.can_kill,
+            state_file=await self._state_file(seen.old),
+            reserve_bytes=self._work.router.flash.reserve_bytes,
         )
 
     @property

@@ -28,8 +28,9 @@ BEHAVIOUR_LABEL = "org.mtts.lab.behaviour"
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
 Behaviour = Literal[
-    "ok", "crash", "crash-later", "never-online", "unhealthy", "ignores-stop", "lose-identity", "keeps-key"
-]
+    "ok", "crash", "crash-later", "never-online", "unhealthy", "ignores-stop", "lose-identity", "keeps-key",
+    "migrates-state"
+]  # fmt: skip
 """What the program in an image does, as a simulated router reads it from the label."""
 SMALLEST_EXTRACTED_BYTES = 4096
 CREATED = "2026-01-01T00:00:00Z"  # fixed, or the same release would have new digests every second

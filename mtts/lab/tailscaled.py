@@ -17,6 +17,9 @@ from mtts.lab.tailnet import TailnetNode
 
 STATE_FILE = "tailscaled.state"
 IN_MEMORY = "--state=mem:"
+NEWER_FORMAT = 2
+"""Of a state that only an image with the behaviour `migrates-state` reads."""
+REFUSED_S = 0.2
 STATE_BYTES = 2048
 LOGIN_S = 2.0
 CONNECT_S = 1.5
@@ -45,6 +48,12 @@ class Tailscaled:
         self._world.log(f"Program starting: {self._world.image_version}")
         if self._world.behaviour == "lose-identity":
             self._world.files.remove(self._state_path())
+        elif self._world.behaviour == "migrates-state":
+            self._migrate()
+        elif self._stored().get("format") == NEWER_FORMAT:
+            self._world.log(f"ipn: load state: unsupported format {NEWER_FORMAT}")
+            self._timer = self._world.later(REFUSED_S, lambda: self._world.exited(1))
+            return
         self._node = self._stored_node()
         if self._node is not None and not self._node.expired:
             self._connect()
@@ -141,7 +150,7 @@ class Tailscaled:
         self._become("Starting", wants_running=True)
         node.version = self._world.image_version
         node.hostname = self._world.environment.get("TS_HOSTNAME", node.hostname)
-        if self._world.behaviour == "never-online" or not self._world.has_network:
+        if self._world.behaviour in {"never-online", "migrates-state"} or not self._world.has_network:
             self._health = ["not in map poll"]
             return
         self._timer = self._world.later(CONNECT_S, self._online)
@@ -174,17 +183,25 @@ class Tailscaled:
     def _is_in_memory(self) -> bool:
         return IN_MEMORY in self._world.environment.get("TS_TAILSCALED_EXTRA_ARGS", "").split()
 
-    def _stored_node(self) -> TailnetNode | None:
+    def _stored(self) -> dict[str, Any]:
         contents = None if self._is_in_memory() else self._world.files.read(self._state_path())
-        if not contents:
-            return None
-        node_id: str = json.loads(contents)["node"]
-        return self._world.tailnet.nodes.get(node_id)
+        return json.loads(contents) if contents else {}
+
+    def _stored_node(self) -> TailnetNode | None:
+        return self._world.tailnet.nodes.get(self._stored().get("node", ""))
+
+    def _migrate(self) -> None:
+        """Write the state in a form that other releases do not know."""
+        stored = self._stored()
+        if stored:
+            self._write({**stored, "format": NEWER_FORMAT})
 
     def _store(self, node: TailnetNode) -> None:
-        if self._is_in_memory():
-            return
-        body = json.dumps({"node": node.id, "_machinekey": "x"})
+        if not self._is_in_memory():
+            self._write({"node": node.id, "_machinekey": "x"})
+
+    def _write(self, state: dict[str, Any]) -> None:
+        body = json.dumps(state)
         padded = body[:-1] + " " * max(0, STATE_BYTES - len(body)) + "}"
         self._world.files.write(self._state_path(), padded.encode())
 

@@ -26,6 +26,25 @@ def test_gc_without_anybody_to_ask_lists_and_with_yes_removes(fleet: Fleet) -> N
     assert "nothing to change" in fleet.mtts("gc", "router1").out
 
 
+def test_gc_takes_a_copy_of_the_state_away_once_the_node_is_up(fleet: Fleet) -> None:
+    router = fleet.add()
+    assert fleet.mtts("deploy", "router1").code == 0
+    state = next(path for path in fleet.thread.call(router.files) if path.endswith("/tailscaled.state"))
+    fleet.thread.call(router.write_file, f"{state}.mtts", b"of before")
+    (row,) = fleet.thread.call(router.rows, "/container")
+
+    fleet.thread.call(router.faults.foreign_command, "/container/stop", where={"name": row["name"]})
+    fleet.thread.pass_time(5)
+    assert "nothing to change" in fleet.mtts("gc", "router1").out
+    fleet.thread.call(router.faults.foreign_command, "/container/start", where={"name": row["name"]})
+    fleet.thread.pass_time(5)
+
+    assert f"- {state}.mtts  # the swap for which it was kept is over" in fleet.mtts("gc", "router1").out
+    assert fleet.mtts("gc", "router1", "--yes").code == 0
+    assert f"{state}.mtts" not in fleet.thread.call(router.files)
+    assert state in fleet.thread.call(router.files)
+
+
 def test_resume_frees_a_router_that_a_dead_run_held_and_does_nothing_else(fleet: Fleet) -> None:
     router = fleet.add()
     assert fleet.mtts("deploy", "router1").code == 0

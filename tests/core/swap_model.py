@@ -257,13 +257,20 @@ def _guard_concludes(world: World, attempt: int, phase: Phase, kind: Kind) -> It
             elif old is None or old.is_up:
                 yield replace(world, guard=(attempt, Phase.LAST))
         case Phase.LAST:
-            if new is not None and is_free and not (old is not None and old.is_held):
-                new = new.now(ContainerState.RUNNING)
-            yield replace(world, new=new, guard=None)
+            yield replace(world, new=_new_at_last(old, new), guard=None)
         case Phase.BOOT_NEW:
             yield replace(world, new=new and replace(new, boots=kind.boots), guard=(attempt, Phase.RETIRE_OLD))
         case Phase.RETIRE_OLD:
             yield replace(world, old=old and replace(old, boots=False, tag=RETIRED), guard=None)
+
+
+def _new_at_last(old: Box | None, new: Box | None) -> Box | None:
+    """Marked where the old one is up; started where nothing else would be."""
+    if new is not None and old is not None and old.is_up and new.tag.failed:
+        return replace(new, tag=replace(new.tag, is_back=True))
+    if new is not None and not new.is_held and not (old is not None and old.is_held):
+        return new.now(ContainerState.RUNNING)
+    return new
 
 
 def _told_to_stop(box: Box | None) -> Box | None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mtts.adapters.scripts import read_script
-from mtts.core.guard import BridgeOrder, GuardOrder, render_bridge, render_guard, retired, without_marks
+from mtts.core.guard import BridgeOrder, GuardOrder, copy_of, render_bridge, render_guard, retired, without_marks
 from mtts.core.tag import Tag
 from mtts.core.version import Version
 from mtts.lab.script.errors import Position, ScriptSyntaxError
@@ -35,6 +35,7 @@ ORDER = GuardOrder(
     hands_over=True,
     stop_s=60,
     patience_s=600,
+    state_file="mtts/state/tailscale/tailscaled.state",
 )
 BRIDGE_ORDER = BridgeOrder(
     transaction="t1",
@@ -122,7 +123,9 @@ PLAIN_BRIDGE = shape(parsed(render_bridge(BRIDGE, BRIDGE_ORDER)))
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("is_rehearsal", [True, False])
-@pytest.mark.parametrize("changed", [{}, {"boots": False}, {"hands_over": False}, {"stop_s": 0.01, "patience_s": 0.2}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"boots": False}, {"hands_over": False}, {"state_file": None}, {"stop_s": 0.01, "patience_s": 0.2}]
+)
 def test_the_guard_is_understood_by_every_version(version: str, changed: dict[str, Any], is_rehearsal: bool) -> None:
     rendered = render_guard(GUARD, replace(ORDER, **changed), is_rehearsal=is_rehearsal)
     assert "{{" not in rendered
@@ -139,14 +142,22 @@ def test_a_guard_that_kills_is_understood_where_there_is_a_command_for_that(vers
             parsed(rendered, version)
 
 
-@given(tag=st.builds(Tag, TEXTS, version=TEXTS, extras=st.frozensets(TEXTS), next_in=TEXTS), transaction=TEXTS)
-@example(tag=Tag(HOSTILE[0], version=HOSTILE[1], extras=frozenset(HOSTILE), next_in=HOSTILE[2]), transaction=HOSTILE[3])
+@given(
+    tag=st.builds(Tag, TEXTS, version=TEXTS, extras=st.frozensets(TEXTS), next_in=TEXTS),
+    transaction=TEXTS,
+    state_file=TEXTS,
+)
+@example(
+    tag=Tag(HOSTILE[0], version=HOSTILE[1], extras=frozenset(HOSTILE), next_in=HOSTILE[2]),
+    transaction=HOSTILE[3],
+    state_file=HOSTILE[4],
+)
 @pytest.mark.parametrize("is_rehearsal", [True, False])
-def test_no_text_changes_what_the_guard_does(tag: Tag, transaction: str, is_rehearsal: bool) -> None:
-    order = replace(ORDER, staged=tag, transaction=transaction)
+def test_no_text_changes_what_the_guard_does(tag: Tag, transaction: str, state_file: str, is_rehearsal: bool) -> None:
+    order = replace(ORDER, staged=tag, transaction=transaction, state_file=state_file)
     found = parsed(render_guard(GUARD, order, is_rehearsal=is_rehearsal))
     assert shape(found) == PLAIN[is_rehearsal]
-    assert {str(tag), " armed=1", f" tx={transaction}", f"mtts:{tag.node}"} <= set(texts(found))
+    assert {str(tag), " armed=1", f" tx={transaction}", f"mtts:{tag.node}", copy_of(state_file)} <= set(texts(found))
 
 
 @given(st.text() | st.sampled_from((*HOSTILE, "1", "*", "*G", "*1 ", "*1\n", " *1", "*1;*2", "tailscale-a", "[find]")))
@@ -172,7 +183,7 @@ def test_a_guard_takes_as_long_as_its_two_stops_its_patience_and_its_starts() ->
 
 
 def test_marks_are_taken_off_and_one_that_gave_way_is_nobody_s_release() -> None:
-    assert without_marks(replace(TAG, armed=2, failed="unhealthy", is_aborted=True)) == TAG
+    assert without_marks(replace(TAG, armed=2, failed="x", is_aborted=True, is_restored=True, is_back=True)) == TAG
     assert retired(replace(TAG, armed=2)) == Tag("tailscale")
     assert not retired(TAG).is_recorded
 

@@ -28,6 +28,8 @@ TAGS = st.builds(
     armed=st.none() | st.integers(0, 1000),
     failed=WORDS,
     is_aborted=st.booleans(),
+    is_restored=st.booleans(),
+    is_back=st.booleans(),
 )
 
 
@@ -46,9 +48,11 @@ def test_what_is_staged_is_recorded_by_nobody(tag: Tag) -> None:
 @given(TAGS)
 def test_marks_of_a_swap_are_words_behind_what_was_staged(tag: Tag) -> None:
     """A guard appends them to the very text that was staged, and looks for what confirms by its text."""
-    staged = replace(tag, tx=None, armed=None, failed=None, is_aborted=False)
+    staged = replace(tag, tx=None, armed=None, failed=None, is_aborted=False, is_restored=False, is_back=False)
     assert str(replace(staged, armed=3)) == f"{staged} armed=3"
     assert str(replace(staged, failed="unhealthy")) == f"{staged} failed=unhealthy"
+    done = replace(staged, failed="unhealthy", is_restored=True, is_back=True)
+    assert str(done) == f"{staged} failed=unhealthy restored back"
     assert Tag.parse(f"{staged} armed=3 abort") == replace(staged, armed=3, is_aborted=True)
     assert " tx=t1" in str(replace(staged, next_in=None, tx="t1"))
     assert " tx=" not in str(staged)

@@ -7,7 +7,7 @@ import pytest
 
 from mtts.core.facts import ContainerState
 from mtts.core.tag import Tag
-from mtts.core.transaction import Progress, Seen, Step, going_back, next_step, seen_of
+from mtts.core.transaction import Progress, Seen, Step, going_back, next_step, seen_of, state_restored
 from tests.core.examples import a_container
 from tests.core.swap_model import OLD, RECORDED, RETIRED, STAGED, WHY, Box, Kind, Run, World, seen
 from tests.core.swap_search import left_alone, reachable
@@ -16,6 +16,7 @@ S = ContainerState
 ARMED = replace(STAGED, armed=1)
 ABORTED = replace(ARMED, is_aborted=True)
 WENT_BACK = replace(STAGED, failed="unhealthy")
+IS_BACK = replace(WENT_BACK, is_back=True)
 PROVEN = Progress(is_proven=True)
 READY = Progress(is_proven=True, armed=1)
 TRIGGERED = Progress(is_proven=True, armed=1, triggered=1)
@@ -90,7 +91,13 @@ STATES: dict[str, tuple[Box | None, Box | None, Progress, Step]] = {
         DOWN, new(S.STOPPED, ABORTED), replace(UNWANTED, is_guard_late=True), Step.RESTORE
     ),
     "there was no guard": (DOWN, new(S.RUNNING), UNWANTED, Step.RESTORE),
-    "the old one is back": (SERVES, new(S.STOPPED, WENT_BACK), Progress(), Step.DISCARD),
+    "the old one is up again, and the guard watches it": (
+        SERVES, new(S.STOPPED, WENT_BACK), Progress(), Step.AWAIT_RETURN
+    ),
+    "the old one is up again, and the guard died over it": (
+        SERVES, new(S.STOPPED, WENT_BACK), Progress(is_guard_late=True), Step.DISCARD
+    ),
+    "the old one is back": (SERVES, new(S.STOPPED, IS_BACK), Progress(), Step.DISCARD),
     "the old one is back, and the new one still stops": (SERVES, new(S.STOPPING, ABORTED), UNWANTED, Step.AWAIT_RETURN),
 }  # fmt: skip
 
@@ -184,6 +191,11 @@ def test_the_guard_s_mark_says_why_it_went_back(failed: str, code: str) -> None:
     assert problem is not None
     assert problem.code == code
     assert going_back(STAGED) is None
+
+
+def test_the_guard_s_mark_says_that_the_old_one_got_its_state_back() -> None:
+    assert [said.code for said in state_restored(replace(IS_BACK, is_restored=True))] == ["state-restored"]
+    assert state_restored(IS_BACK) == state_restored(None) == ()
 
 
 def test_a_swap_has_begun_once_the_old_one_is_not_up() -> None:

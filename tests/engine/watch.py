@@ -45,15 +45,19 @@ class Watch:
     violations: list[str] = field(default_factory=list)
     also: Callable[[JournalEntry], object] | None = None
     """What a test wants to happen at a write, after the look."""
+    forms: frozenset[bytes] = frozenset()
+    """Into which a release that was started may bring the state."""
     at_launch: Callable[[JournalEntry], object] | None = None
     """The same for `/execute`."""
     _untagged: dict[str, Any] = field(init=False)
     _identity: bytes = field(init=False)
+    _last_state: bytes = field(init=False)
+    """As it was at the last look."""
     _recorded: set[str] = field(init=False)
     _used_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._identity = self.here.router.files()[self._state_file]
+        self._identity = self._last_state = self.here.router.files()[self._state_file]
         self._used_bytes = flash_used(self.here)
         self.rebase()
         self.here.lab.clock.watchers.append(self._look_around)
@@ -72,6 +76,10 @@ class Watch:
     @property
     def _state_file(self) -> str:
         return f"{self.here.state_dir}/tailscaled.state"
+
+    @property
+    def _copy(self) -> str:
+        return f"{self._state_file}.mtts"
 
     def _ours(self) -> list[Container]:
         containers = self.here.router.device.engine.containers.values()
@@ -95,6 +103,7 @@ class Watch:
         self._note(self._instant_claims(), None)
 
     def _note(self, claims: dict[str, bool], entry: JournalEntry | None) -> None:
+        self._last_state = self.here.router.files().get(self._state_file, b"")
         for claim, holds in claims.items():
             if not holds and not any(one.startswith(claim) for one in self.violations):
                 when = f"after {entry.path} {' '.join(entry.words)}" if entry else "by itself"
@@ -120,7 +129,9 @@ class Watch:
             )
             or bool(device.scripts.jobs)
             or any(row["start-time"] == "startup" for row in self.here.rows("/system/scheduler")),
-            "I2: the state file is as it was": state is not None and state.contents == self._identity,
+            "I2: the state file is as it was, or as a release left it": state is not None
+            and state.contents in {self._identity, *self.forms},
+            "I2: what lies beside the state is a whole copy of it": self._is_copied_whole(),
             "I5: no two processes on one state directory": max(self._processes().values(), default=0) <= 1,
             "I6: two start at a boot only when both are proven": len(bootable) <= 1 or all(map(is_proven, bootable)),
             "I6: nothing unproven starts by itself": all(map(is_proven, bootable)),
@@ -145,10 +156,7 @@ class Watch:
         self._recorded |= {_comment(one) for one in newly}
         menu = entry.path.rpartition("/")[0]
         return {
-            "I2: no command names the state directory": not (
-                menu in {"/file", "/container/mounts", "/disk"}
-                and any(self.here.state_dir in word for word in entry.words)
-            ),
+            "I2: no command names the state directory but for the copy of the state": self._keeps_state(menu, entry),
             "I7: what is recorded serves": all(one.phase is Phase.RUNNING for one in newly)
             and (not newly or bool(self.here.online)),
             "I9: what is not ours is as it was": self.here.untagged() == self._untagged,
@@ -156,6 +164,30 @@ class Watch:
             or menu == LOCK_PATH
             or bool(self.here.rows(LOCK_PATH)),
         }
+
+    def _is_copied_whole(self) -> bool:
+        """Under the one name that a copy has; the images of the lab leave nothing else behind there."""
+        entries = self.here.router.device.files.entries
+        beside = {path: entry for path, entry in entries.items() if path.startswith(f"{self.here.state_dir}/")}
+        copy = beside.pop(self._copy, None)
+        return set(beside) <= {self._state_file} and (copy is None or copy.contents in {self._identity, *self.forms})
+
+    def _keeps_state(self, menu: str, entry: JournalEntry) -> bool:
+        """A script on the router may write a copy, anybody may remove it; back it goes where the state is another."""
+        if menu not in {"/file", "/container/mounts", "/disk"}:
+            return True
+        named = [word.partition("=")[2] for word in entry.words if self.here.state_dir in word]
+        words = dict(word.lstrip("=").partition("=")[::2] for word in entry.words)
+        contents = words.get("contents", "").encode()
+        if entry.path == "/file/remove":
+            return all(word.partition("=")[2] == self._copy for word in named)
+        if entry.path == "/file/add" and entry.script:
+            return words.get("name") == self._copy and contents == self._last_state
+        if entry.path == "/file/set" and entry.script:
+            copy = self.here.router.files().get(self._copy)
+            is_restored = self._last_state in self.forms and contents == copy == self._identity
+            return is_restored and not any(one.process for one in self._ours())
+        return not named
 
     def _processes(self) -> Counter[str]:
         """State directory → processes that have it mounted."""

@@ -23,8 +23,8 @@ class Strategy:
 
 
 STRATEGIES: Final[Mapping[str, Strategy]] = {
-    "a/b": Strategy({}, points=12, back_s=10),
-    "ram-bridge": Strategy({"flash_free": 2_000_000}, points=23, back_s=120),
+    "a/b": Strategy({}, points=14, back_s=10),
+    "ram-bridge": Strategy({"flash_free": 2_000_000}, points=27, back_s=120),
 }
 
 

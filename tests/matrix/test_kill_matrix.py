@@ -17,11 +17,11 @@ from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Machine
 from tests.matrix.cases import KINDS, PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases
 
-SAMPLE = 83
+SAMPLE = 59
 """Prime to the number of points, so that the sample goes through all of them."""
 
 
-ALWAYS = {"7.23.3-ram-bridge-tailnet-power-10", "7.22.3-a/b-lan-kill-11", "7.20.8-ram-bridge-lan-kill-18"}
+ALWAYS = {"7.23.3-ram-bridge-tailnet-power-12", "7.22.3-a/b-lan-kill-13", "7.20.8-ram-bridge-lan-kill-21"}
 """What went wrong once."""
 
 

@@ -2,7 +2,8 @@
 # new one is confirmed in time.
 #
 # Changes: stops and starts the two containers below, kills one that does not stop in time, and writes marks into the
-#   new one's comment; once confirmed, hands start-on-boot over from the old one to the new one.
+#   new one's comment; once confirmed, hands start-on-boot over from the old one to the new one. Keeps a copy of the
+#   node's state meanwhile, and puts it back only if the old one does not stay up without it.
 # Undo: stop the new container, start the old one. It lives in memory only: after a reboot it is gone, and the old
 #   container boots.
 # Needs: read, write. Holds no secret. Times are counted, so that a wrong clock does not matter.
@@ -36,6 +37,7 @@
 :local kill do={ {{kill}} }
 
 :local confirm do={
+  :do {/file/remove {{copy}}} on-error={}
   :if ({{handover}}) do={
     :do {/container/set $1 start-on-boot={{boots}}} on-error={}
     # One that somebody took for their own meanwhile stays as they have it.
@@ -44,6 +46,22 @@
     :if ($said = {{retired}} || [:pick $said 0 ([:len {{retired}}] + 1)] = ({{retired}} . " ")) do={
       :do {/container/set $2 start-on-boot=no comment={{retired}}} on-error={}
     }
+  }
+}
+
+# The new one may bring the state into a form that the old one cannot read. What does not fit, or is not read as a
+# whole, has no copy. It lies beside the state, and the content does not leave the router. One that is there already is
+# of an attempt that was cut off: it may be the only one that the old one can read.
+:local keep do={
+  :local is false
+  :do {
+    /file/get {{copy}} size
+    :set is true
+  } on-error={}
+  :local size [:tonum [/file/get {{state}} size]]
+  :if (!$is && ([/system/resource/get free-hdd-space] - $size) > {{reserve}}) do={
+    /file/add name={{copy}} contents=[/file/get {{state}} contents]
+    :if ([:tonum [/file/get {{copy}} size]] != $size) do={/file/remove {{copy}}}
   }
 }
 
@@ -69,6 +87,7 @@
       :set left ($left - 1)
     }
     :if ($left = 0) do={:set why "stop-stuck"}
+    :if ($why = "" && {{keeps}}) do={:do {$keep} on-error={}}
 
     :set left {{start}}
     :while ($why = "" && ![$shows $new $up] && $left > 0) do={
@@ -108,14 +127,46 @@
         }
         :if ($left = 0) do={:do {$kill $new} on-error={}}
         :set left 60
-        :while (![$shows $old $up] && $left > 0) do={
-          # Never beside one that does not stop: they have the same identity.
-          :if (![$shows $new $held]) do={:do {/container/start $old} on-error={}}
+        :local steady 0
+        :local starts 0
+        :local newer ""
+        :while ($steady < 5 && $left > 0) do={
+          :if ([$shows $old $up]) do={:set steady ($steady + 1)} else={
+            :set steady 0
+            :if ($starts = 4 && $newer = "" && ![$shows $old $held]) do={
+              :do {
+                :local before [/file/get {{copy}} contents]
+                :local after [/file/get {{state}} contents]
+                :if ($before != "" && $before != $after && [:len $after] = [:tonum [/file/get {{state}} size]]) do={
+                  /file/set {{state}} contents=$before
+                  :set newer $after
+                }
+              } on-error={}
+            }
+            # Never beside one that does not stop: they have the same identity.
+            :if (![$shows $new $held]) do={
+              :do {
+                /container/start $old
+                :set starts ($starts + 1)
+              } on-error={}
+            }
+          }
           :delay 2s
           :set left ($left - 1)
         }
-        # One that nobody confirmed is better than none.
-        :if (![$shows $old $held]) do={:do {/container/start $new} on-error={}}
+        :if ($steady = 5) do={
+          :do {/file/remove {{copy}}} on-error={}
+          :local failed ($staged . " failed=" . $why)
+          :if ([$comment $new] = $failed) do={
+            :if ($newer != "") do={:set failed ($failed . " restored")}
+            :do {/container/set $new comment=($failed . " back")} on-error={}
+          }
+        } else={
+          # It was not the state.
+          :if ($newer != "" && ![$shows $old $held]) do={:do {/file/set {{state}} contents=$newer} on-error={}}
+          # One that nobody confirmed is better than none.
+          :if (![$shows $old $held]) do={:do {/container/start $new} on-error={}}
+        }
       }
     }
   }
