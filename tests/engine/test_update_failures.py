@@ -180,25 +180,24 @@ async def _assert_next_one_is_well(here: Deployment, store: Store, story: Story)
 
 
 @pytest.mark.parametrize("version", versions("7.21.5"))
-async def test_an_image_that_destroys_the_identity_is_told_as_broken_and_held_back_everywhere(
+async def test_an_image_that_destroys_the_identity_is_held_back_everywhere_and_the_old_release_gets_its_own_back(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
     here = await deployment(version=version)
     await here.deploy()
     before = here.snapshot()
+    (node,), writes = here.online, len(here.router.writes())
     image = here.publish(behaviour="lose-identity")
 
     result = await here.update(store)
 
     assert result.problem is not None
-    assert (result.outcome, result.problem.code) == (Outcome.BROKEN, "needs-login")
-    assert exit_code([result]) == 6
-    assert "mtts login router1" in result.next_step
-    after = here.snapshot()
-    assert before["files"] == [f"{here.state_dir}/tailscaled.state"]
-    assert after.pop("files") == []
-    assert after == {name: value for name, value in before.items() if name != "files"}
-    assert not any(path.startswith("/file/") for path in here.writes)
+    assert (result.outcome, result.problem.code) == (Outcome.ROLLED_BACK, "needs-login")
+    assert exit_code([result]) == 5
+    assert [warning.code for warning in result.warnings] == ["state-restored"]
+    assert (here.online, here.snapshot()) == ([node], before)
+    by_sessions = [entry for entry in here.router.writes()[writes:] if entry.session]
+    assert not any(entry.path.startswith("/file/") for entry in by_sessions)
     (held_back,) = await store.quarantined()
     assert (str(held_back.digest), held_back.router) == (image.manifest_digest("linux/arm64"), None)
 

@@ -130,16 +130,25 @@
         :local steady 0
         :local starts 0
         :local newer ""
+        :local restored false
+        # A state that is gone altogether cannot be read by anything.
+        :do {/file/get {{state}} size} on-error={
+          :do {
+            /file/add name={{state}} contents=[/file/get {{copy}} contents]
+            :set restored true
+          } on-error={}
+        }
         :while ($steady < 5 && $left > 0) do={
           :if ([$shows $old $up]) do={:set steady ($steady + 1)} else={
             :set steady 0
-            :if ($starts = 4 && $newer = "" && ![$shows $old $held]) do={
+            :if ($starts = 4 && !$restored && ![$shows $old $held]) do={
               :do {
                 :local before [/file/get {{copy}} contents]
                 :local after [/file/get {{state}} contents]
                 :if ($before != "" && $before != $after && [:len $after] = [:tonum [/file/get {{state}} size]]) do={
                   /file/set {{state}} contents=$before
                   :set newer $after
+                  :set restored true
                 }
               } on-error={}
             }
@@ -158,7 +167,7 @@
           :do {/file/remove {{copy}}} on-error={}
           :local failed ($staged . " failed=" . $why)
           :if ([$comment $new] = $failed) do={
-            :if ($newer != "") do={:set failed ($failed . " restored")}
+            :if ($restored) do={:set failed ($failed . " restored")}
             :do {/container/set $new comment=($failed . " back")} on-error={}
           }
         } else={
