@@ -1,6 +1,6 @@
 """How a standing container differs from the inventory: its settings, its record of menus, its serve file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -20,10 +20,12 @@ from mtts.core.desired import (
     state_dir,
     veth_name,
 )
+from mtts.core.dialect import Dialect
 from mtts.core.environment import serve_config
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow
 from mtts.core.node_context import NodeContext
+from mtts.core.preflight import Check, Level
 from mtts.core.storage import Place
 from mtts.core.values import differing
 
@@ -64,8 +66,27 @@ def setting_changes(context: NodeContext, container: ContainerRow, refusals: lis
 
 def _lacks_command(context: NodeContext, container: ContainerRow) -> bool:
     """Whether the entry was made by a RouterOS that took the command out of the image, and cannot start any more."""
-    names_one = container.props.get("entrypoint") or container.props.get("cmd")
-    return context.dialect.wants_explicit_command and not container.is_up and not names_one
+    return context.dialect.wants_explicit_command and not container.is_up and not _names_command(container)
+
+
+def _names_command(container: ContainerRow) -> bool:
+    return bool(container.props.get("entrypoint") or container.props.get("cmd"))
+
+
+def check_command(containers: Iterable[ContainerRow], dialect: Dialect, router: str) -> Iterator[Check]:
+    """Whether a container that runs would still do so after an upgrade to RouterOS 7.22 or newer.
+
+    It is not set on a running one: whether RouterOS takes that without a restart is not known.
+    """
+    for container in containers:
+        if dialect.wants_explicit_command or not container.is_up or _names_command(container):
+            continue
+        problem = Problem(
+            "command-not-set",
+            f"{container.label} names no entrypoint, and RouterOS 7.22 and newer would not start it",
+            f"its next release brings one; after an upgrade before that: mtts deploy {router}",
+        )
+        yield Check("command", Level.WARNING, problem.message, problem)
 
 
 def _command_of_release(context: NodeContext, container: ContainerRow) -> dict[str, str] | Problem:

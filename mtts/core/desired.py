@@ -283,7 +283,7 @@ def container_object(
     name_word = dialect.word(Term.CONTAINER_NAME)
     if name_word:
         props[name_word] = f"{node.name}-{slot}"
-    if dialect.wants_explicit_command and release is not None:
+    if release is not None:
         command = command_settings(release)
         props |= {} if isinstance(command, Problem) else command  # a problem is preflight's to tell
     tmpfs = dialect.word(Term.CONTAINER_TMPFS)

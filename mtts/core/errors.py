@@ -68,6 +68,7 @@ CODES: Final[Mapping[str, str]] = {
     "path-through-node": "mtts reaches the router through the very node that it would stop.",
     "auth-key-missing": "The node has no identity yet and the inventory names no auth key.",
     "file-left": "A file that mtts removes, such as that of the auth key, is still on the router.",
+    "command-not-set": "The container names no command, without which RouterOS 7.22 and newer does not start it.",
     "image-without-command": "RouterOS 7.22 and newer must be told the image's command, and it cannot be.",
     # what the router did
     "pull-failed": "The router could not pull or unpack the image.",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from mtts.core.container_settings import check_command
 from mtts.core.dialect import Dialect
 from mtts.core.errors import Problem, RegistryError
 from mtts.core.facts import Facts
@@ -44,7 +45,8 @@ async def check_on(work: NodeWork, facts: Facts) -> tuple[Check, ...]:
     trust = await gather_trust(work.session, facts, work.node)
     facts, release = await with_preconditions(work, facts)
     checks = check_node(facts=facts, router=work.router, node=work.node, release=release)
-    return (*checks, *check_trust(trust))
+    command = check_command(facts.containers_of(work.node.name), Dialect(facts.version), work.router.name)
+    return (*checks, *check_trust(trust), *command)
 
 
 async def with_preconditions(work: NodeWork, facts: Facts) -> tuple[Facts, Release | Problem]:
