@@ -4,66 +4,28 @@ Whatever happens to it, a node serves or comes back at a boot, and the next run 
 current.
 """
 
-from typing import Any
-
 import pytest
 
-from mtts.core.image import Digest
 from mtts.core.outcome import Outcome
 from mtts.core.tag import Tag
 from mtts.lab.journal import JournalEntry
 from mtts.lab.registry_faults import RegistryFault
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import BOOT_S, Deployment, lab_image
-from tests.engine.updaters import PLATFORM, Updater
+from tests.engine.fleet import Deployment, lab_image
+from tests.engine.updaters import (
+    EVERY,
+    PLATFORM,
+    VERSIONS,
+    WRITES,
+    A,
+    B,
+    assert_new_serves,
+    assert_old_serves,
+    changes,
+    with_updater,
+)
 from tests.engine.watch import KEPT_BYTES, Watch, flash_used
-
-VERSIONS = ("7.18.2", "7.20.8", "7.21.5", "7.23.3", "7.24")
-WRITES = {"7.18.2": 9, "7.20.8": 10, "7.21.5": 11, "7.23.3": 14, "7.24": 14}
-"""Of a clean update, by the words that a version has."""
-NAME = "mtts-updater-tailscale"
-EVERY = [pytest.param(version, marks=() if version in ("7.18.2", "7.24") else pytest.mark.slow) for version in VERSIONS]
-"""Some of them in the usual run."""
-A, B = "mtts/root/tailscale/a", "mtts/root/tailscale/b"
-
-
-async def with_updater(make: MakeDeployment, version: str = "7.23.3", **options: Any) -> Updater:
-    """A router whose node runs the first release, with its updater in place."""
-    here = await make(version=version, **options)
-    assert (await here.deploy()).problem is None
-    await here.wait(60)
-    updater = Updater(here)
-    await updater.install()
-    return updater
-
-
-def assert_old_serves(updater: Updater) -> None:
-    """The first release, alone and as the same node."""
-    here = updater.here
-    assert updater.up == [A]
-    assert here.container.root == A
-    assert len(here.online) == 1
-    assert len(here.lab.tailnet.nodes) == 1
-    tag = Tag.parse(here.container.item.values["comment"])
-    assert tag is not None
-    assert (tag.is_recorded, tag.version) == (True, "1.2.3")
-
-
-def assert_new_serves(here: Deployment, version: str = "1.2.4", **kind: Any) -> None:
-    """The release of this version, alone, as the same node and recorded."""
-    assert len(here.online) == 1
-    assert len(here.lab.tailnet.nodes) == 1
-    tag = Tag.parse(here.container.item.values["comment"])
-    assert tag is not None
-    assert (tag.is_recorded, tag.version) == (True, version)
-    assert tag.platform == Digest.parse(lab_image(version, **kind).manifest_digest(str(PLATFORM)))
-    assert here.container.item.values["start-on-boot"] == "true"
-
-
-def changes(updater: Updater, since: int) -> list[JournalEntry]:
-    """What scripts wrote since then."""
-    return [entry for entry in updater.here.router.journal[since:] if entry.is_write and entry.script == NAME]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -325,123 +287,3 @@ async def test_a_tag_that_moves_during_the_pull_is_not_installed(deployment: Mak
 
         assert updater.up == [A]
         assert updater.said[-1].endswith("is not installed: the tag moved")
-
-
-def _cuts() -> list[Any]:
-    """Every write on each version, all but some left to the slow run."""
-    return [
-        pytest.param(version, k, id=f"{version}-{k}", marks=() if (k + 3 * row) % 8 == 1 else pytest.mark.slow)
-        for row, version in enumerate(VERSIONS)
-        for k in range(1, WRITES[version] + 1)
-    ]
-
-
-async def cut_at_write(updater: Updater, k: int) -> Watch:
-    """A run whose router loses its power when its k-th write took effect, and the boot after it."""
-    here = updater.here
-    watch, left = Watch(here), k
-
-    def cut(entry: JournalEntry) -> None:
-        nonlocal left
-        left -= entry.script == NAME
-        if left == 0:
-            here.router.faults.power_cut()
-
-    watch.also = cut
-    await updater.run()
-    watch.also = None
-    await here.wait(BOOT_S + 20)
-    assert len(here.online) == 1
-    return watch
-
-
-@pytest.mark.parametrize(("version", "k"), _cuts())
-async def test_a_power_cut_at_any_write_is_made_good_by_the_next_run(
-    deployment: MakeDeployment, version: str, k: int
-) -> None:
-    updater = await with_updater(deployment, version)
-    here = updater.here
-    used = flash_used(here)
-    here.publish("1.2.4")
-    watch = await cut_at_write(updater, k)
-
-    await updater.run()
-
-    assert_new_serves(here)
-    watch.assert_kept()
-    assert abs(flash_used(here) - used) <= KEPT_BYTES
-    start = len(here.router.journal)
-    await updater.run()
-    assert changes(updater, start) == []
-
-
-@pytest.mark.parametrize(("version", "k"), _cuts())
-async def test_a_power_cut_at_any_write_is_made_good_by_mtts(
-    deployment: MakeDeployment, store: Store, version: str, k: int
-) -> None:
-    updater = await with_updater(deployment, version)
-    here = updater.here
-    here.publish("1.2.4")
-    watch = await cut_at_write(updater, k)
-    updater.ask("/system/script/remove", numbers=NAME)
-
-    result = await here.update(store)
-
-    assert (result.problem, result.to_version) == (None, "1.2.4")
-    assert_new_serves(here)
-    watch.assert_kept()
-    assert (await here.update(store)).outcome is Outcome.NO_OP
-    assert here.writes == []
-
-
-@pytest.mark.parametrize("version", EVERY)
-async def test_a_run_that_is_ended_while_the_new_one_is_watched_is_made_good_by_the_next(
-    deployment: MakeDeployment, version: str
-) -> None:
-    updater = await with_updater(deployment, version)
-    here = updater.here
-    here.publish("1.2.4")
-
-    def kill() -> None:
-        mine = f'[/system/script/job/find where script="{NAME}"]'
-        updater.ask("/execute", script=f":foreach id in={mine} do={{/system/script/job/remove $id}}")
-
-    def end(_number: int, entry: JournalEntry) -> None:
-        if entry.path == "/container/start" and entry.script == NAME:
-            here.lab.clock.call_later(2, kill)
-
-    here.router.faults.on_write(end)
-    await updater.run()
-    here.router.faults.on_write(None)
-    assert updater.up == [B]
-
-    await updater.run()
-
-    assert_new_serves(here)
-
-
-@pytest.mark.parametrize("version", EVERY)
-@pytest.mark.parametrize("k", [1, 3])
-async def test_a_power_cut_on_the_way_back_is_made_good_by_the_next_run(
-    deployment: MakeDeployment, version: str, k: int
-) -> None:
-    updater = await with_updater(deployment, version)
-    here = updater.here
-    bad = here.publish("1.2.4", behaviour="never-online")
-    watch, seen = Watch(here), 0
-
-    def cut(entry: JournalEntry) -> None:
-        nonlocal seen
-        seen += bool(seen or any("failed=" in word for word in entry.words))
-        if seen == k:
-            here.router.faults.power_cut()
-
-    watch.also = cut
-    await updater.run()
-    watch.also = None
-    await here.wait(BOOT_S + 20)
-    await updater.run()
-
-    assert_old_serves(updater)
-    watch.assert_kept()
-    assert updater.memory == f"mtts:updater failed={bad.manifest_digest(str(PLATFORM))}"

@@ -1,10 +1,8 @@
-"""Getting to a router: certificates, deadlines and logins, over real sockets."""
+"""Getting to a router: certificates and logins, over real sockets."""
 
 import asyncio
 import contextlib
 import logging
-import socket
-import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +23,9 @@ from mtts.core.errors import (
     UnreachableError,
     UsageError,
 )
-from mtts.core.inventory import Router, Timing, TlsMode
-from mtts.core.secret import FromEnv, Literal, Secret
+from mtts.core.inventory import TlsMode
+from mtts.core.secret import FromEnv
+from tests.adapters.routeros.entries import LOGIN, PASSWORD, SHORT_S, admitting, pinned, plain, refusal, silent
 from tests.adapters.routeros.scripted import (
     Certificate,
     Peer,
@@ -35,61 +34,6 @@ from tests.adapters.routeros.scripted import (
     make_certificate,
     scripted,
 )
-
-PASSWORD = "cänary-5e1f"
-SHORT_S = 0.05
-LOGIN = [b"/login", b"=name=mtts", f"=password={PASSWORD}".encode()]
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_certificate(tmp_path_factory.mktemp("tls") / "router1.pem")
-
-
-@pytest.fixture
-def routers() -> LibrouterosRouters:
-    return LibrouterosRouters(SecretStore(Redactor()))
-
-
-def plain(there: ScriptedRouter) -> Router:
-    """The inventory's entry for a router without TLS."""
-    return Router(
-        name="router1",
-        host="127.0.0.1",
-        port=there.port,
-        username="mtts",
-        password=Literal(Secret(PASSWORD)),
-        tls=TlsMode.OFF,
-    )
-
-
-def pinned(there: ScriptedRouter, fingerprint: str | None) -> Router:
-    return replace(plain(there), tls=TlsMode.PINNED, fingerprint=fingerprint)
-
-
-def hurried(router: Router) -> Router:
-    """With deadlines that a silent router misses at once."""
-    return replace(router, timing=Timing(connect_s=SHORT_S, login_s=SHORT_S, command_s=SHORT_S))
-
-
-async def admitting(peer: Peer) -> None:
-    """Accept the login and answer every command with nothing."""
-    while True:
-        await peer.hear()
-        await peer.say(b"!done")
-
-
-async def silent(peer: Peer) -> None:
-    await peer.stall()
-
-
-async def refusal(routers: LibrouterosRouters, router: Router) -> MttsError:
-    """The error with which no session came about."""
-    with pytest.raises(MttsError) as caught:
-        async with routers.session(router):
-            pytest.fail("a session came about")
-    assert "nary-5e1f" not in "".join(traceback.format_exception(caught.value))
-    return caught.value
 
 
 async def test_a_login_sends_name_and_password_once_and_commands_follow(routers: LibrouterosRouters) -> None:
@@ -195,77 +139,6 @@ async def test_anonymous_mode_meeting_a_certificate_advises_to_pin_it(
         error = await refusal(routers, replace(plain(there), tls=TlsMode.ANONYMOUS))
     assert error.problem.code == "tls-failed"
     assert "mtts trust router1" in error.problem.hint
-
-
-async def test_a_port_that_speaks_no_tls_is_recognised(routers: LibrouterosRouters) -> None:
-    async def play(peer: Peer) -> None:
-        await peer.emit(b"\x06!fatal\x00")
-        await peer.stall()
-
-    async with scripted(play) as there:
-        error = await refusal(routers, pinned(there, f"sha256:{'0' * 64}"))
-    assert error.problem.code == "tls-failed"
-    assert "does not speak TLS" in str(error)
-
-
-async def test_a_router_that_hangs_up_in_the_handshake_is_told_with_what_may_be_the_cause(
-    routers: LibrouterosRouters,
-) -> None:
-    async with scripted(admitting, tls=anonymous_server_context()) as there:
-        error = await refusal(routers, pinned(there, f"sha256:{'0' * 64}"))
-    assert error.problem.code == "tls-failed"
-    assert "closed the connection during the TLS handshake" in str(error)
-    assert "is this machine's address allowed" in error.problem.hint
-    assert "/certificate add" in error.problem.hint
-
-
-async def test_a_closed_port_is_told_with_the_command_that_opens_it(routers: LibrouterosRouters) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    error = await refusal(routers, pinned(ScriptedRouter(port), f"sha256:{'0' * 64}"))
-    assert str(error) == f"router1 (127.0.0.1:{port}): connection refused"
-    assert error.problem.hint == "/ip/service enable api-ssl"
-
-
-@pytest.mark.parametrize("host", ["router1.invalid", f"{'x' * 70}.invalid"])
-async def test_a_host_that_has_no_address_is_told(
-    routers: LibrouterosRouters, monkeypatch: pytest.MonkeyPatch, host: str
-) -> None:
-    def unknown(*_: object, **__: object) -> list[object]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    if host == "router1.invalid":
-        monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    error = await refusal(routers, replace(plain(ScriptedRouter(1)), host=host))
-    assert isinstance(error, UnreachableError)
-    assert "the host name is not known" in str(error)
-
-
-async def test_a_router_silent_in_the_handshake_misses_the_connect_deadline(routers: LibrouterosRouters) -> None:
-    async with scripted(silent) as there:
-        error = await refusal(routers, hurried(pinned(there, f"sha256:{'0' * 64}")))
-    assert isinstance(error, UnreachableError)
-    assert "no connection within 0.05 s" in str(error)
-
-
-async def test_a_router_silent_at_login_misses_the_login_deadline(routers: LibrouterosRouters) -> None:
-    async with scripted(silent) as there:
-        error = await refusal(routers, replace(plain(there), timing=Timing(login_s=SHORT_S)))
-    assert isinstance(error, UnreachableError)
-    assert "no full answer to /login within 0.05 s" in str(error)
-
-
-async def test_a_router_silent_at_a_command_is_a_lost_session(routers: LibrouterosRouters) -> None:
-    async def play(peer: Peer) -> None:
-        await peer.admit()
-        await peer.stall()
-
-    async with (
-        scripted(play) as there,
-        routers.session(replace(plain(there), timing=Timing(command_s=SHORT_S))) as session,
-    ):
-        with pytest.raises(SessionLostError, match="no full answer to /container/print"):
-            await session.print("/container")
 
 
 async def test_a_wrong_password_is_tried_once_and_the_router_is_then_left_alone(routers: LibrouterosRouters) -> None:
