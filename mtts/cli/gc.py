@@ -36,10 +36,12 @@ def gc(
             approved = listed.found
             if not is_terminal() or not any(plan.changes for plan in approved):
                 shown = [line for plan in approved for line in lines.plan(plan)]
+                planned = {(plan.router, plan.node) for plan in approved}
+                unplanned = [result for result in listed.results if (result.router, result.node) not in planned]
                 conclude(
                     settings,
                     listed,
-                    [*shown, *lines.problems(listed.results)],
+                    [*shown, *lines.problems(unplanned)],
                     details={"plans": [plan_file.document(plan) for plan in approved]},
                 )
             ask(settings, approved, "Remove all this?")

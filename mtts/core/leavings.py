@@ -4,7 +4,7 @@ Never what serves, never what an open update still needs, and never a state dire
 its state that a guard left beside it goes once the node is up.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mtts.core.changes import Change, Remove
@@ -18,6 +18,8 @@ from mtts.core.preflight import place_of
 from mtts.core.router_lock import NAME, PATH, HeldLock
 from mtts.core.slots import SLOTS, Slots, slots_of, transaction_open
 from mtts.core.storage import Place
+from mtts.core.tag import Tag
+from mtts.core.updater import node_of
 
 BACKUP = ".backup"
 """What RouterOS appends to the name of a root directory that it moves out of the way of a new one."""
@@ -31,6 +33,8 @@ class Left:
     """Of `candidates`, those that are there."""
     schedulers: Sequence[str] = ()
     """Names of entries that carry the node's tag."""
+    updaters: Sequence[tuple[str, str]] = ()
+    """Menu and name of what is there of updaters whose node is not on the router."""
     lock: HeldLock | None = None
     """One that nobody holds any more."""
 
@@ -47,6 +51,17 @@ def candidates(*, router: Router, node: NodeSpec, facts: Facts) -> tuple[str, ..
     if not node.ephemeral:
         found.append(copy_of(f"{state_dir(place, node)}/{STATE_FILE}"))
     return tuple(found)
+
+
+def orphans(menus: Mapping[str, Sequence[Mapping[str, str]]], facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Menu and name of what is there of updaters whose node has neither container nor a way back on the router.
+
+    `menus` are rows of the scheduler and of scripts, in the order in which they are to go.
+    """
+    there = {str(Tag(row.tag.node)) for row in facts.containers if row.tag is not None}
+    there |= {row.get("comment", "") for found in menus.values() for row in found}
+    named = [(path, row["name"], node_of(row)) for path, found in menus.items() for row in found]
+    return tuple((path, name) for path, name, node in named if node is not None and str(Tag(node)) not in there)
 
 
 def plan_collection(*, router: Router, node: NodeSpec, facts: Facts, left: Left) -> Plan:
@@ -69,12 +84,15 @@ def _changes(slots: Slots, left: Left) -> Iterator[Change]:
     if left.lock is not None:
         holder = f" of {left.lock.holder}" if left.lock.holder else ""
         yield Remove(PATH, f"lock{holder}", "its run is gone", {"name": NAME, "comment": left.lock.comment})
+    for path, name in left.updaters:
+        kind = "scheduler entry" if path == "/system/scheduler" else "script"
+        yield Remove(path, f"{kind} {name}", "its node is not on the router", {"name": name})
     if slots.open_transaction is not None:
         return
     for row in slots.leftovers:
         if not row.is_up:
             yield Remove("/container", f"container {row.label}", "no update needs it", {"root-dir": row.root_dir})
-    if slots.live is None or slots.live.tag is None or not slots.live.tag.in_ram:
+    if slots.live is not None and slots.live.tag is not None and not slots.live.tag.in_ram:  # else it is the way back
         for name in left.schedulers:
             yield Remove("/system/scheduler", f"scheduler entry {name}", "no update needs it", {"name": name})
     for name in left.files:

@@ -5,6 +5,7 @@ The state directory is the node's identity and stays, unless its removal is aske
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Final
 
 from mtts.core.changes import Change, Remove, Set
 from mtts.core.desired import TMPFS_SLOT, state_dir
@@ -14,8 +15,13 @@ from mtts.core.inventory import NodeSpec, Router
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import place_of
 from mtts.core.storage import Place
-from mtts.core.tag import SHARED
+from mtts.core.tag import SHARED, Tag
+from mtts.core.updater import node_of
 from mtts.core.values import same
+
+RUNNING_MENUS: Final = ("/system/scheduler", "/system/script")
+"""Where what the router does for a node by itself is kept: its updater, and the way back over a bridge. It goes first,
+and its moments before its text, since it would make a container again."""
 
 
 def plan_removal(*, router: Router, node: NodeSpec, facts: Facts, purge_identity: bool) -> Plan:
@@ -34,6 +40,10 @@ def plan_removal(*, router: Router, node: NodeSpec, facts: Facts, purge_identity
 
 def _changes(router: Router, node: NodeSpec, facts: Facts, *, purge_identity: bool) -> Iterator[Change]:
     containers = facts.containers_of(node.name)
+    for path in RUNNING_MENUS:
+        for item in facts.table(path):
+            if node_of(item.props) == node.name or item.get("comment") == str(Tag(node.name)):
+                yield Remove(path, _label(path, item), "", {".id": item.id, "name": item.get("name")})
     for row in containers:
         label = f"container {row.label}"
         yield Remove("/container", label, "", {"root-dir": row.root_dir}, disruptive=row.is_up)

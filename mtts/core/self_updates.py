@@ -13,7 +13,7 @@ from mtts.core.desired import veth_name
 from mtts.core.errors import Problem
 from mtts.core.facts import SelfUpdate
 from mtts.core.inventory import NodeSpec
-from mtts.core.updater import TAG, script_name
+from mtts.core.updater import node_of
 from mtts.core.values import is_true
 
 _OURS: Final = "mtts:"
@@ -61,7 +61,7 @@ def _of_scripts(
 ) -> Iterator[SelfUpdate]:
     for script in scripts:
         name, source, comment = (script.get(prop, "") for prop in ("name", "source", "comment"))
-        is_own = comment.split()[:1] == [TAG] and name == script_name(node)
+        is_own = node_of(script) == node.name
         if is_own or (_RENEWS.search(source) and not comment.startswith(_OURS)):
             starter = next(
                 (entry.get("name", "") for entry in schedule if _names(entry.get("on-event", ""), name)), None

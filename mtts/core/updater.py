@@ -7,7 +7,7 @@ that wants credentials, or a node that wants a key at every start, is left to mt
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from mtts.core.values import UNLIMITED
 TAG: Final = "mtts:updater"
 """The first word in the comment of the script and of its scheduler's entry."""
 
+_NAME: Final = "mtts-updater-"
 POLICY: Final = "read,write,test"
 INTERVAL: Final = "1d"
 START_DATE: Final = "2026-01-01"
@@ -62,7 +63,13 @@ class UpdaterOrder:
 
 def script_name(node: NodeSpec) -> str:
     """Of the script, and of its entry in the scheduler."""
-    return f"mtts-updater-{node.name}"
+    return f"{_NAME}{node.name}"
+
+
+def node_of(props: Mapping[str, str]) -> str | None:
+    """The node that an updater of ours looks after, by its script or its entry; None for what is none of ours."""
+    name, is_ours = props.get("name", ""), props.get("comment", "").split()[:1] == [TAG]
+    return name.removeprefix(_NAME) if is_ours and name.startswith(_NAME) else None
 
 
 def start_time(router: str, node: NodeSpec) -> str:

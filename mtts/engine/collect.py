@@ -6,12 +6,13 @@ from dataclasses import replace
 from mtts.core.changes import headline
 from mtts.core.errors import Problem
 from mtts.core.inventory import Router
-from mtts.core.leavings import Left, candidates, plan_collection
+from mtts.core.leavings import Left, candidates, orphans, plan_collection
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan, is_stale
+from mtts.core.removal import RUNNING_MENUS
 from mtts.core.tag import Tag
 from mtts.engine.execute import execute
-from mtts.engine.gather import gather, gather_preconditions, read_file
+from mtts.engine.gather import gather, gather_preconditions, read_file, read_menu
 from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import Planned, observer_for
 from mtts.engine.services import NodeWork, Services
@@ -57,9 +58,9 @@ async def _plan(work: NodeWork) -> Planned:
     facts = await gather_preconditions(work.session, facts, router, node, release=None, clock=work.services.clock)
     names = candidates(router=router, node=node, facts=facts)
     files = [name for name in names if await read_file(work.session, name, "type") is not None]
-    entries = await work.session.print(
-        "/system/scheduler", where=[{"comment": str(Tag(node.name))}], props=("name", "comment")
-    )
-    lock = await work.lock.stale(work.session) if node is router.nodes[0] else None
-    left = Left(files, [row["name"] for row in entries], lock)
+    kept = {path: await read_menu(work.session, path, set(), props=("name", "comment")) for path in RUNNING_MENUS}
+    entries = [row["name"] for row in kept["/system/scheduler"] if row.get("comment") == str(Tag(node.name))]
+    is_first = node is router.nodes[0]  # which stands for what belongs to no node of the inventory
+    lock = await work.lock.stale(work.session) if is_first else None
+    left = Left(files, entries, orphans(kept, facts) if is_first else (), lock)
     return Planned(plan_collection(router=router, node=node, facts=facts, left=left), facts, None)

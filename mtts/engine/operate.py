@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from mtts.core.errors import Problem
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan, is_stale
 from mtts.core.plan_login import plan_login
-from mtts.core.removal import plan_removal
+from mtts.core.removal import RUNNING_MENUS, plan_removal
+from mtts.core.rows import items
 from mtts.engine.execute import execute
-from mtts.engine.gather import gather, gather_preconditions
+from mtts.engine.gather import gather, gather_preconditions, read_menu
 from mtts.engine.nodes import on_each_node
 from mtts.engine.planning import Planned, observer_for, with_health
 from mtts.engine.services import NodeWork, Services
 from mtts.ports import RouterSession
+
+_KEPT_PROPS: Final = (".id", "name", "comment")
 
 
 async def remove_router(
@@ -61,6 +65,8 @@ async def login_router(services: Services, router: Router, *, reauth: bool) -> l
 async def _plan_removal(work: NodeWork, *, purge_identity: bool) -> Planned:
     session: RouterSession = work.session
     facts = await gather(session, work.router, work.router.nodes, with_extras=True)
+    running = {path: items(await read_menu(session, path, set(), props=_KEPT_PROPS)) for path in RUNNING_MENUS}
+    facts = replace(facts, tables={**facts.tables, **running})
     facts = await gather_preconditions(session, facts, work.router, work.node, release=None, clock=work.services.clock)
     plan = plan_removal(router=work.router, node=work.node, facts=facts, purge_identity=purge_identity)
     return Planned(plan, facts, None)

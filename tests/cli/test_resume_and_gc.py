@@ -67,3 +67,12 @@ def test_a_router_that_another_run_holds_is_refused(fleet: Fleet) -> None:
         ran = fleet.mtts(command, "router1", "--json")
         assert ran.code == 5
         assert ran.json["routers"][0]["error"]["code"] == "router-locked"
+
+
+def test_gc_says_once_that_an_update_is_open(fleet: Fleet) -> None:
+    router = fleet.add()
+    assert fleet.mtts("deploy", "router1").code == 0
+    staged = {"comment": "mtts:tailscale next=0a1b2c3d v=1.2.4", "root_dir": "mtts/root/tailscale/b"}
+    fleet.thread.call(router.add_row, "/container", **staged)
+
+    assert fleet.mtts("gc", "router1").out.count("transaction-open") == 1

@@ -8,9 +8,28 @@ import pytest
 from mtts.core.changes import Change, Remove, Set
 from mtts.core.plan import Plan
 from mtts.core.removal import plan_removal
+from mtts.core.rows import items
 from tests.core.examples import READY, a_node, a_release, a_router
 from tests.core.paper_router import PaperRouter
 from tests.core.test_plan_convergence import RICH, VERSIONS, deployed, plan_on
+
+RUNNING = {
+    "/system/scheduler": items(
+        [
+            {".id": "*1", "name": "mtts-bridge-tailscale", "comment": "mtts:tailscale"},
+            {".id": "*2", "name": "mtts-updater-tailscale", "comment": "mtts:updater"},
+            {".id": "*3", "name": "mtts-updater-web", "comment": "mtts:updater"},
+            {".id": "*4", "name": "mtts-updater-tailscale", "comment": "somebody's"},
+        ]
+    ),
+    "/system/script": items(
+        [
+            {".id": "*1", "name": "mtts-updater-tailscale", "comment": "mtts:updater failed=sha256:00"},
+            {".id": "*2", "name": "mtts-updater-web", "comment": "mtts:updater"},
+            {".id": "*3", "name": "mtts-lock", "comment": "mtts:lock by=admin1/1 run=8c4f uptime=1"},
+        ]
+    ),
+}
 
 
 def removal(paper: PaperRouter, *nodes: Any, purge: bool = False, **router: Any) -> Plan:
@@ -50,6 +69,22 @@ def test_what_others_use_stays_with_them() -> None:
     assert plan_on(paper, again, second).is_converged
     last = removal(paper, second).changes
     assert {"/interface/bridge", "/disk", "/container/config"} <= set(places(last))
+
+
+def test_what_the_router_does_for_the_node_by_itself_goes_first() -> None:
+    node = a_node()
+    paper = deployed("7.23.3", a_router(node))
+    facts = replace(paper.facts(a_router(node), node), tables={**paper.everything().tables, **RUNNING})
+
+    plan = plan_removal(router=a_router(node), node=node, facts=facts, purge_identity=False)
+
+    firsts = [change for change in plan.changes if isinstance(change, Remove)][:4]
+    assert [(change.path, change.identity.get("name")) for change in firsts[:3]] == [
+        ("/system/scheduler", f"mtts-bridge-{node.name}"),
+        ("/system/scheduler", f"mtts-updater-{node.name}"),
+        ("/system/script", f"mtts-updater-{node.name}"),
+    ]
+    assert firsts[3].path == "/container"
 
 
 def test_a_bridge_port_goes_before_its_veth_and_both_after_the_container() -> None:
