@@ -84,6 +84,7 @@ CODES: Final[Mapping[str, str]] = {
     "plan-stale": "The router changed since the plan was made.",
     "changed-underway": "The router changed while mtts was working on it.",
     "router-locked": "Another run, perhaps of another machine, writes to the router.",
+    "lock-left": "The lock of a run that is gone is still on the router; it stops nobody.",
     "transaction-open": "An update of the node was interrupted; `mtts resume` finishes or undoes it.",
     "release-staged": "A release is unpacked beside the running one and waits for the next `mtts update`.",
     "not-deployed": "The router has no such node; `mtts deploy` makes it.",

@@ -127,6 +127,27 @@ def joined(first: NodeResult, second: NodeResult) -> NodeResult:
     )
 
 
+_UNTOUCHED: Final = frozenset({Outcome.NO_OP, Outcome.REFUSED, Outcome.UNREACHABLE})
+"""Of a piece of work that wrote nothing."""
+
+
+def after(first: NodeResult, second: NodeResult) -> NodeResult:
+    """What a run did to a node in two pieces, where the first one wrote: that stays true whatever came of the second.
+
+    So a run that wrote never ends `refused`: what speaks against the second piece is told beside how the first ended.
+    """
+    if second.outcome not in _UNTOUCHED:
+        said = () if first.problem is None else (first.problem,)
+        return replace(second, warnings=(*said, *first.warnings, *second.warnings))
+    said = () if second.problem is None else (second.problem,)
+    return replace(
+        first,
+        warnings=(*first.warnings, *said, *second.warnings),
+        changes_pending=second.changes_pending,
+        evidence=first.evidence or second.evidence,
+    )
+
+
 def exit_code(results: Iterable[NodeResult], *, was_interrupted: bool = False) -> int:
     """The highest that applies."""
     codes = [EXIT_INTERRUPTED if was_interrupted else EXIT_DONE]
@@ -134,7 +155,8 @@ def exit_code(results: Iterable[NodeResult], *, was_interrupted: bool = False) -
         codes.append(EXIT_CODES[result.outcome])
         if result.changes_pending:
             codes.append(EXIT_CHANGES_PENDING)
-        if result.problem is not None and result.problem.code == "rollout-stopped":
+        said = (*result.warnings, *(() if result.problem is None else (result.problem,)))
+        if any(problem.code == "rollout-stopped" for problem in said):
             codes.append(EXIT_ROLLOUT_STOPPED)
     return max(codes)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mtts.core.errors import Problem
-from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.outcome import NodeResult, Outcome, after
 
 FAILURES: Final = frozenset({Outcome.ROLLED_BACK, Outcome.BROKEN, Outcome.UNKNOWN})
 """What speaks against a release. A node that was refused or kept its old one lost nothing to it."""
@@ -134,7 +134,8 @@ def leave_out(found: Iterable[NodeResult], stopped: Stopped) -> list[NodeResult]
 
 
 def _refused(result: NodeResult, problem: Problem) -> NodeResult:
-    return replace(
+    """What was done to it before its turn stays true."""
+    refused = replace(
         result,
         outcome=Outcome.REFUSED,
         to_version=result.from_version,
@@ -142,6 +143,7 @@ def _refused(result: NodeResult, problem: Problem) -> NodeResult:
         problem=problem,
         changes_pending=False,
     )
+    return refused if result.outcome is Outcome.NO_OP else after(result, replace(refused, warnings=()))
 
 
 def _proven(results: Sequence[NodeResult]) -> set[str]:

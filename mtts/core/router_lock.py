@@ -1,8 +1,9 @@
 """The lock on a router: one run at a time writes to it, from whichever machine (I14).
 
 It is a script that is never run, since script names are unique on a router, which makes taking it one atomic command.
-Its comment says who holds it. Age is told by the router's uptime alone: no clock of anybody has to be right. Whether
-a holder on this machine still lives is asked elsewhere (`Processes` in ports.py).
+Its comment says who holds it, and is a lease: a holder that needs longer renews it, one that is gone does not. Age is
+told by the router's uptime alone: no clock of anybody has to be right. Whether a holder on this machine still lives is
+asked elsewhere (`Processes` in ports.py).
 """
 
 import re
@@ -23,8 +24,12 @@ _SOURCE: Final = (
     f" by hand: /system/script/remove {NAME}"
 )
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
-_REHEARSALS_S: Final = 180.0
 _FULL_DAY_S: Final = 86400.0
+_COMMANDS: Final = 4
+"""So many answers that come at the last moment a step may have to wait for, beside its own time."""
+
+USUAL_S: Final = 180.0
+"""A run that is done by then, as most updates are, never renews its lock: each renewal is a write to the flash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,9 @@ class HeldLock:
     holder: Holder | None
     """None where somebody else's script has the name, or somebody edited the comment."""
     uptime_s: float = 0.0
-    """Of the router, when the lock was taken."""
+    """Of the router, when the lock was taken or renewed."""
     longest_s: float = _FULL_DAY_S
-    """How long its holder may need, by its holder's own `timing:`."""
+    """How long it is good from then on, by its holder's own `timing:`."""
 
 
 def lock_props(holder: Holder, *, uptime_s: float, longest_s: float) -> dict[str, str]:
@@ -106,7 +111,7 @@ def why_stale(
     if uptime_s < lock.uptime_s:
         return "the router was restarted since"
     if uptime_s - lock.uptime_s > lock.longest_s:
-        return "no run takes so long"
+        return "it was not renewed in time"
     return None
 
 
@@ -124,8 +129,24 @@ def locked(router: str, lock: HeldLock, *, uptime_s: float | None) -> Problem:
     )
 
 
-def longest_s(timing: Timing, nodes: int) -> float:
-    """How long a run may hold a router: an open swap of each node is settled, and another one follows it."""
-    pull_s = timing.pull_s + timing.stall_s
-    swap_s = 4 * timing.stop_s + timing.confirm_s + 2 * (timing.healthy_s + timing.observe_s) + _REHEARSALS_S
-    return 2 * max(1, nodes) * (pull_s + swap_s)
+def left_behind(router: str, lock: HeldLock, why: str) -> Problem:
+    """A lock that nobody holds any more: it stops nobody, and goes with the next run that writes."""
+    said = f"{router} still has the lock of {lock.holder}, which nobody holds any more: {why}"
+    return Problem("lock-left", said, f"mtts resume {router}")
+
+
+def taken_away(lock: HeldLock) -> Problem:
+    """What was done about a lock that nobody held any more."""
+    said = f"the lock of {lock.holder} was left by a run that is gone, and is gone now"
+    return Problem("leftover-removed", said)
+
+
+def step_s(timing: Timing) -> float:
+    """The longest that a run may be at one thing without looking after its lock: a pull, as `timing:` usually is."""
+    waits_s = (timing.pull_s, timing.healthy_s + timing.observe_s, 2 * timing.stop_s)
+    return max(waits_s) + _COMMANDS * timing.command_s
+
+
+def lease_s(timing: Timing) -> float:
+    """For how long a lock is good: always for one more step, so that it never ends under a run that goes on."""
+    return USUAL_S + step_s(timing)

@@ -88,8 +88,9 @@ class Applier:
         self._pulled.add(root_dir)
 
     async def apply_all(self, changes: Iterable[Change]) -> None:
-        """One change after the other, each told before it is done."""
+        """One change after the other, each told before it is done, and under the router's lock."""
         for change in changes:
+            await self._work.hold()
             self._work.tell(Kind.STEP, f"{symbol(change)} {headline(change)}")
             await self.apply(change)
 

@@ -56,7 +56,9 @@ async def _deploy_node(
         refused = work.as_found(was).ended(Outcome.REFUSED, problem)
         return replace(refused, warnings=(*planned.plan.refusals[1:], *planned.plan.warnings))
     if planned.plan.is_converged:
-        return _converged(work, planned)
+        result = _converged(work, planned)
+        freed = await work.lock.clear(work.session) if work.node is work.router.nodes[0] else ()
+        return replace(result, warnings=(*result.warnings, *freed))
     result = await execute(work, observer, planned, done=Outcome.DEPLOYED)
     if result.problem is None or not is_hollow(result.problem):
         return result

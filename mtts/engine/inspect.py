@@ -8,7 +8,7 @@ from mtts.core.facts import ContainerRow, Facts
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
-from mtts.core.preflight import Level, NodeChecks
+from mtts.core.preflight import Check, Level, NodeChecks
 from mtts.core.slots import not_deployed, slots_of, transaction_open
 from mtts.core.status import NodeLog, NodeStatus
 from mtts.engine.gather import gather, gather_containers
@@ -37,6 +37,9 @@ async def check_router(services: Services, router: Router) -> list[tuple[NodeRes
 
     async def check_one(work: NodeWork) -> tuple[NodeResult, NodeChecks]:
         checks = await check_on(work, await gather(work.session, router, (work.node,)))
+        lock = await _lock_seen(work)
+        if lock is not None:
+            checks = (*checks, Check("lock", Level.WARNING, lock.message, lock))
         problems = [check.problem for check in checks if check.level is Level.PROBLEM and check.problem]
         warnings = tuple(check.problem for check in checks if check.level is Level.WARNING and check.problem)
         return replace(_refused_by(work, problems), warnings=warnings), NodeChecks(router.name, work.node.name, checks)
@@ -52,7 +55,8 @@ async def status_router(services: Services, router: Router) -> list[tuple[NodeRe
         nonlocal facts
         facts = facts or await gather(work.session, router, router.nodes)
         status = await _status(work, facts)
-        return _judge(work, status), status
+        result, lock = _judge(work, status), await _lock_seen(work)
+        return replace(result, warnings=(*result.warnings, *(() if lock is None else (lock,)))), status
 
     return await on_each_node(services, router, look)
 
@@ -91,6 +95,11 @@ def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> Co
     if not mine:
         raise StepFailedError.of(not_deployed(router.name, node))
     return mine[0]
+
+
+async def _lock_seen(work: NodeWork) -> Problem | None:
+    """What is to be said of the router's lock, once for all its nodes."""
+    return await work.lock.seen(work.session) if work.node is work.router.nodes[0] else None
 
 
 async def _status(work: NodeWork, facts: Facts) -> NodeStatus:

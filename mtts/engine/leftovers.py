@@ -1,15 +1,15 @@
 """Finishes or undoes what an interrupted update left on a router, before anything new begins."""
 
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from mtts.core.dialect import Dialect
-from mtts.core.errors import Problem, RegistryError, StepFailedError
+from mtts.core.errors import MttsError, Problem, RegistryError, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, Resource
 from mtts.core.image import Digest, Release
 from mtts.core.inventory import NodeSpec
-from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.outcome import NodeResult, Outcome, after, settle
 from mtts.core.plan_update import bridge_taken_down, open_swap
 from mtts.core.platforms import router_platform
 from mtts.core.slots import Slots, is_in_memory, not_deployed, removals, serving
@@ -19,7 +19,7 @@ from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_resource
 from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
-from mtts.engine.services import NodeWork
+from mtts.engine.services import Mark, NodeWork
 from mtts.engine.standing import standing
 from mtts.engine.swap import Swap
 from mtts.engine.transaction_log import TransactionLog, close_settled
@@ -40,21 +40,37 @@ class Settled:
         """Whether nothing more may be done to the node now."""
         return self.result is not None and self.result.outcome in (Outcome.BROKEN, Outcome.UNKNOWN, Outcome.PENDING)
 
-    def going_on(self, work: NodeWork) -> AbstractAsyncContextManager[NodeWork]:
-        """The work that comes after it: a swap may have cost the session that it began with."""
-        return nullcontext(work) if self.result is None else work.anew()
+    async def then(self, work: NodeWork, do: Callable[[NodeWork], Awaitable[NodeResult]]) -> NodeResult:
+        """What came of `do`, with how the open swap ended; that alone where nothing more may be done now."""
+        before = self.result
+        if before is None:
+            return self.told(await do(work))
+        if self.is_final:
+            return before
+        mark = Mark()
+        try:
+            async with work.anew() as again:  # the swap may have cost the session that it began with
+                return self.told(await do(replace(again, mark=mark)))
+        except MttsError as error:
+            if mark.wrote:
+                raise
+            return self.told(work.as_found().ended(settle(error, wrote=False, serving=True), error.problem))
 
     def told(self, result: NodeResult) -> NodeResult:
-        """What came after it, with how the open swap ended."""
-        said = self.warnings
-        before = self.result
-        if before is not None and result.outcome in (Outcome.NO_OP, Outcome.REFUSED) and not result.changes_pending:
-            return replace(before, warnings=(*before.warnings, *said, *result.warnings))
-        if before is not None and before.problem is not None:
-            said = (before.problem, *said)
-        if said and result.outcome is Outcome.NO_OP and not result.changes_pending:
+        """What came after it, with how the open swap ended, or with what was cleared away: a run that wrote says so."""
+        if self.result is not None:
+            return after(replace(self.result, warnings=(*self.result.warnings, *self.warnings)), result)
+        if self.warnings and result.outcome is Outcome.NO_OP and not result.changes_pending:
             result = replace(result, outcome=Outcome.UPDATED)
-        return replace(result, warnings=(*said, *result.warnings))
+        if self.warnings and result.outcome is Outcome.REFUSED and result.problem is not None:
+            is_up = self.slots.live is not None and self.slots.live.is_up
+            outcome = settle(StepFailedError.of(result.problem), wrote=True, serving=is_up)
+            result = replace(result, outcome=outcome)
+        return replace(result, warnings=(*self.warnings, *result.warnings))
+
+    def cleared(self, slots: Slots, said: Problem) -> "Settled":
+        """The same with what else was cleared away, or was tried to."""
+        return replace(self, slots=slots, warnings=(*self.warnings, said))
 
 
 async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> Settled:
@@ -63,11 +79,9 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     What the router does not let go of, or what does not come up again, the decision and the swap deal with.
     """
     id_ = slots.open_transaction
-    if any(known.key.id != id_ for known in work.services.journal.open_of(work.router.name, work.node.name)):
-        await work.hold()  # the run that was killed over it may have left the lock, which goes with this one
     await close_settled(work, id_)
     if id_ is None:
-        return await without_strays(work, slots)
+        return await without_strays(work, Settled(slots))
     seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)
     if seen.new is None or seen.awaits_turn:
         return Settled(slots)
@@ -86,10 +100,11 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
         return Settled(await standing(again), swapped.result, said)
 
 
-async def without_strays(work: NodeWork, slots: Slots) -> Settled:
+async def without_strays(work: NodeWork, settled: Settled) -> Settled:
     """The node with the one container that is it; what is not the node goes, since nothing would ever use it."""
+    slots = settled.slots
     if not slots.leftovers:
-        return Settled(slots)
+        return settled
     listed = ", ".join(row.label for row in slots.leftovers)
     resource = await gather_resource(work.session, work.router)
     try:
@@ -101,7 +116,7 @@ async def without_strays(work: NodeWork, slots: Slots) -> Settled:
     else:
         work.tell(Kind.STEP, f"! {remaining.message}")
         said = replace(remaining, message=f"{listed} was left by an update that was interrupted: {remaining.message}")
-    return Settled(await standing(work), None, (said,))
+    return settled.cleared(await standing(work), said)
 
 
 async def _clear(work: NodeWork, slots: Slots, observer: NodeObserver) -> Problem | None:

@@ -57,7 +57,13 @@ async def _lock(
     services: Services, router: Router, session: RouterSession, deadline: asyncio.Timeout
 ) -> AsyncIterator[RouterLock]:
     """The router's lock, which a run that is stopped at once does not wait to give back: its process is gone then."""
-    lock = RouterLock(router, routers=services.routers, journal=services.journal, processes=services.processes)
+    lock = RouterLock(
+        router,
+        routers=services.routers,
+        journal=services.journal,
+        processes=services.processes,
+        clock=services.clock,
+    )
     is_stopped = False
     try:
         yield lock

@@ -5,6 +5,7 @@ from dataclasses import replace
 from mtts.core.errors import Problem
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult
+from mtts.core.router_lock import taken_away
 from mtts.engine.leftovers import settle_swaps
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
@@ -46,4 +47,4 @@ async def _freed(work: NodeWork) -> tuple[Problem, ...]:
     if held is None:
         return ()
     await work.hold()
-    return (Problem("leftover-removed", f"the lock of {held.holder} was left by a run that is gone, and is gone now"),)
+    return (taken_away(held),)

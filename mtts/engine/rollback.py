@@ -8,9 +8,10 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
+from mtts.core.slots import Slots
 from mtts.core.update import recorded
 from mtts.engine.gather import gather
-from mtts.engine.leftovers import Settled, settle_swaps
+from mtts.engine.leftovers import settle_swaps
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
@@ -32,21 +33,17 @@ async def rollback_router(
 async def _roll_back(work: NodeWork, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
     async with work.within_deadline():
         settled = await settle_swaps(work, await standing(work), quarantine)
-    if settled.is_final and settled.result is not None:
-        return settled.result
-    async with settled.going_on(work) as again:
-        return await _roll_back_from(again, settled, quarantine, to=to)
+    return await settled.then(work, lambda again: _roll_back_from(again, settled.slots, quarantine, to=to))
 
 
-async def _roll_back_from(work: NodeWork, settled: Settled, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
+async def _roll_back_from(work: NodeWork, slots: Slots, quarantine: Quarantine, *, to: Target | None) -> NodeResult:
     router, node = work.router.name, work.node.name
     async with work.within_deadline():
-        slots, said = settled.slots, settled.warnings
         verified = recorded(slots.live, router=router, node=node)
         if isinstance(verified, Problem):
-            return replace(work.as_found().ended(Outcome.REFUSED, verified), warnings=said)
+            return work.as_found().ended(Outcome.REFUSED, verified)
         live, tag = verified
-        as_found = replace(work.as_found(tag), warnings=said)
+        as_found = work.as_found(tag)
         facts = await gather(work.session, work.router, (work.node,))
         platform = router_platform(facts.resource, work.router.platform)
         if isinstance(platform, Problem):
@@ -65,8 +62,9 @@ async def _roll_back_from(work: NodeWork, settled: Settled, quarantine: Quaranti
         return as_found
     result = await swap_node(work, facts=facts, slots=slots, live=live, release=release, quarantine=quarantine)
     if result.outcome is Outcome.UPDATED and running is not None:
-        said += await quarantine.add(running, router=router, reason="rolled back by hand")
-    return replace(result, warnings=(*said, *result.warnings))
+        said = await quarantine.add(running, router=router, reason="rolled back by hand")
+        result = replace(result, warnings=(*said, *result.warnings))
+    return result
 
 
 async def _find(work: NodeWork, platform: Platform, target: Target) -> Release | Problem:

@@ -95,16 +95,17 @@ class Swap:
     async def _run(self) -> Swapped:
         try:
             return await self._run_over(self._work)
-        except SessionLostError as error:
+        except (SessionLostError, RouterLockedError) as error:
             if not self._work.mark.wrote:
                 return Swapped(self._result().ended(settle(error, wrote=False, serving=True), error.problem))
             return await self._run_anew(error)
         except MttsError as error:  # of the way back itself
             return self._broken(error)
 
-    async def _run_anew(self, first: SessionLostError) -> Swapped:
+    async def _run_anew(self, first: SessionLostError | RouterLockedError) -> Swapped:
         """Come back for as long as the guard may still be at work."""
-        self._work.tell(Kind.STEP, "! the session was lost; the router goes on by itself")
+        lost = "the session was lost" if isinstance(first, SessionLostError) else "another run took the router over"
+        self._work.tell(Kind.STEP, f"! {lost}; the router goes on by itself")
         clock = self._work.services.clock
         until = clock.monotonic() + self._steps.longest_s
         pauses = iter(_PAUSES_S)
@@ -116,8 +117,8 @@ class Swap:
                     until = clock.monotonic() + self._steps.longest_s
                     pauses = iter(_PAUSES_S)
                     return await self._run_over(replace(self._work, session=session))
-            except (*NO_WAY, RouterLockedError) as lost:  # another run may have taken it over, and be done soon
-                error = lost
+            except (*NO_WAY, RouterLockedError) as again:  # another run may have taken it over, and be done soon
+                error = again
             except MttsError as failed:
                 return self._broken(failed)
             if clock.monotonic() > until:
@@ -127,6 +128,7 @@ class Swap:
     async def _run_over(self, work: NodeWork) -> Swapped:
         self._steps.move(work, NodeObserver(work.session, Dialect(self._resource.version)))
         while True:
+            await work.hold()
             seen = await self._look(work)
             step = next_step(seen, self._progress)
             if step is Step.END:
@@ -138,7 +140,7 @@ class Swap:
             except DeadlineError as error:
                 self._progress = replace(self._progress, failure=error.problem)
                 raise
-            except NO_WAY:
+            except (*NO_WAY, RouterLockedError):
                 raise
             except MttsError as error:
                 if step in (Step.RESTORE, Step.DISCARD):

@@ -91,11 +91,11 @@ class TransactionLog:
 async def close_settled(work: NodeWork, open_id: str | None) -> None:
     """Close what the journal has open of the node and the router does not show any more.
 
-    Its run was killed over its last steps, so that its lock may be there still.
+    Its run was killed over its last steps: its lock may be there still, goes by the journal, and goes with this run's.
     """
     journal = work.services.journal
     over = [known.key for known in journal.open_of(work.router.name, work.node.name) if known.key.id != open_id]
     if over:
-        await work.lock.clear(work.session)
+        await work.hold()
     for key in over:
         journal.end(key)

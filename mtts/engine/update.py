@@ -15,7 +15,7 @@ from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState, Facts
 from mtts.core.image import Release
 from mtts.core.inventory import Router
-from mtts.core.outcome import NodeResult, Outcome
+from mtts.core.outcome import NodeResult, Outcome, after
 from mtts.core.plan_update import is_superseded
 from mtts.core.platforms import router_platform
 from mtts.core.rollout import Rollout
@@ -91,10 +91,7 @@ class Update:
         if self.order.check:
             return await self._foretell(work, found), None
         settled = await settle_swaps(work, found, self.quarantine)
-        if settled.is_final and settled.result is not None:
-            return settled.result, None
-        async with settled.going_on(work) as again:
-            return await self._judge(again, settled), None
+        return await settled.then(work, lambda again: self._judge(again, settled.slots)), None
 
     async def _foretell(self, work: NodeWork, found: Slots) -> NodeResult:
         """What the update would come to; nothing is written."""
@@ -120,13 +117,12 @@ class Update:
         waits = self._waits_for_window(work, decision.release)
         return replace(expected, warnings=(*expected.warnings, *waits)) if expected.changes_pending else expected
 
-    async def _judge(self, work: NodeWork, settled: Settled) -> NodeResult:
-        live = settled.slots.live
-        decision = await self._decide(work, live)
-        result = await self._follow(work, live, decision)
-        if settled.slots.leftovers and not result.changes_pending:  # what was staged is not wanted any more
-            settled = await without_strays(work, settled.slots)
-        return settled.told(result)
+    async def _judge(self, work: NodeWork, slots: Slots) -> NodeResult:
+        decision = await self._decide(work, slots.live)
+        result = await self._follow(work, slots.live, decision)
+        if not slots.leftovers or result.changes_pending:
+            return result
+        return (await without_strays(work, Settled(slots))).told(result)  # what was staged is not wanted any more
 
     async def _decide(
         self, work: NodeWork, live: ContainerRow | None, facts: Facts | None = None, *, start_failed: bool = False
@@ -235,6 +231,8 @@ class Update:
             if start_failed is None:
                 return before, None
             result = await self._swap_one(work, start_failed=start_failed)
+            if before.outcome is not Outcome.NO_OP:
+                return after(before, result), None
             return replace(result, warnings=(*before.warnings, *result.warnings)), None
 
         return [result for result, _ in await on_each_node(self.services, router, swap, is_patient=True)]
@@ -242,10 +240,9 @@ class Update:
     async def _swap_one(self, work: NodeWork, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():
             settled = await settle_swaps(work, await standing(work), self.quarantine)
-        if settled.is_final and settled.result is not None:
-            return settled.result
-        async with settled.going_on(work) as again:
-            return settled.told(await self._swap_to_latest(again, settled.slots, start_failed=start_failed))
+        return await settled.then(
+            work, lambda again: self._swap_to_latest(again, settled.slots, start_failed=start_failed)
+        )
 
     async def _swap_to_latest(self, work: NodeWork, slots: Slots, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():
@@ -255,7 +252,7 @@ class Update:
             return await self._follow(work, slots.live, decision)
         release = decision.release
         if is_superseded(slots, release):
-            cleared = await without_strays(work, slots)
+            cleared = await without_strays(work, Settled(slots))
             if not cleared.slots.leftovers:
                 return cleared.told(await self._swap_to_latest(work, cleared.slots, start_failed=start_failed))
         work.tell(Kind.STEP, f"{decision.why}: {release.version or release.manifest_digest.short}")

@@ -8,6 +8,7 @@ from mtts.core.errors import (
     AuthRejectedError,
     CommandTrappedError,
     MttsError,
+    Problem,
     RateLimitedError,
     RegistryError,
     RouterError,
@@ -17,7 +18,7 @@ from mtts.core.errors import (
     UsageError,
 )
 from mtts.core.flash import FlashDelta
-from mtts.core.outcome import EXIT_CODES, NodeResult, Outcome, exit_code, settle
+from mtts.core.outcome import EXIT_CODES, NodeResult, Outcome, after, exit_code, settle
 
 UNREACHABLE, REFUSED, UNKNOWN = Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.UNKNOWN
 KEPT_OLD, BROKEN = Outcome.KEPT_OLD, Outcome.BROKEN
@@ -50,6 +51,38 @@ def test_the_same_fault_means_another_outcome_before_and_after_the_first_write(
 
 def result(outcome: Outcome, *, changes_pending: bool = False) -> NodeResult:
     return NodeResult("r", "n", outcome, changes_pending=changes_pending)
+
+
+WHY = Problem("flash-too-small", "there is no room")
+
+
+@pytest.mark.parametrize("second", [Outcome.NO_OP, REFUSED, UNREACHABLE])
+def test_what_was_written_first_stays_true_where_the_rest_wrote_nothing(second: Outcome) -> None:
+    rest = result(second) if second is Outcome.NO_OP else result(second).ended(second, WHY)
+
+    whole = after(result(Outcome.UPDATED), rest)
+
+    assert (whole.outcome, whole.problem) == (Outcome.UPDATED, None)
+    assert whole.warnings == (() if second is Outcome.NO_OP else (WHY,))
+
+
+@pytest.mark.parametrize("second", [Outcome.UPDATED, KEPT_OLD, Outcome.ROLLED_BACK, BROKEN, UNKNOWN, Outcome.PENDING])
+def test_what_was_written_last_says_how_the_node_stands(second: Outcome) -> None:
+    whole = after(result(Outcome.ROLLED_BACK).ended(Outcome.ROLLED_BACK, WHY), result(second))
+
+    assert (whole.outcome, whole.warnings) == (second, (WHY,))
+
+
+def test_a_swap_that_still_waits_is_told_beside_what_was_written_before() -> None:
+    whole = after(result(Outcome.UPDATED), result(Outcome.NO_OP, changes_pending=True))
+
+    assert (whole.outcome, whole.changes_pending) == (Outcome.UPDATED, True)
+
+
+def test_a_rollout_that_stopped_is_an_exit_code_of_its_own_beside_what_was_written_before() -> None:
+    stopped = result(REFUSED).ended(REFUSED, Problem("rollout-stopped", "left as it is"))
+
+    assert exit_code([after(result(Outcome.UPDATED), stopped)]) == 7
 
 
 def test_every_outcome_has_its_exit_code() -> None:

@@ -1,19 +1,23 @@
 """The lock on a router, as pure rules: who holds it, since when, and when nobody does any more (F46, I14)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mtts.core.inventory import Timing
 from mtts.core.router_lock import (
     NAME,
+    USUAL_S,
     HeldLock,
     Holder,
     fit_host,
+    lease_s,
+    left_behind,
     lock_comment,
     lock_props,
     locked,
-    longest_s,
     read_lock,
+    taken_away,
     why_stale,
 )
 
@@ -75,13 +79,13 @@ def test_a_lock_whose_comment_does_not_say_how_long_counts_a_day() -> None:
     lock = read_lock({".id": "*1", "comment": "mtts:lock by=admin1/4711 run=8c4f uptime=1000"})
 
     assert why_stale(lock, uptime_s=1000 + 86400, has_ended=False) is None
-    assert why_stale(lock, uptime_s=1001 + 86400, has_ended=False) == "no run takes so long"
+    assert why_stale(lock, uptime_s=1001 + 86400, has_ended=False) == "it was not renewed in time"
 
 
-def test_a_lock_of_a_live_holder_is_kept_for_as_long_as_a_run_may_take() -> None:
+def test_a_lock_of_a_live_holder_is_kept_for_as_long_as_it_says() -> None:
     assert why_stale(held(), uptime_s=1000, has_ended=False) is None
     assert why_stale(held(), uptime_s=5800, has_ended=False) is None
-    assert why_stale(held(), uptime_s=5801, has_ended=False) == "no run takes so long"
+    assert why_stale(held(), uptime_s=5801, has_ended=False) == "it was not renewed in time"
 
 
 def test_a_restart_of_the_router_ends_a_lock() -> None:
@@ -108,9 +112,32 @@ def test_a_refusal_names_the_owner_the_run_the_age_and_the_way_out() -> None:
     assert problem.hint.endswith("/system/script/remove mtts-lock")
 
 
-def test_the_longest_run_follows_the_timing_and_the_number_of_nodes() -> None:
-    usual = longest_s(Timing(), 1)
+def test_a_lock_is_good_for_twenty_minutes_as_things_are_set() -> None:
+    assert lease_s(Timing()) == 1200
 
-    assert usual > 2 * (Timing().pull_s + Timing().confirm_s)
-    assert longest_s(Timing(confirm_s=1200), 1) == usual + 2 * 600
-    assert longest_s(Timing(), 3) == 3 * usual
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        Timing(),
+        Timing(pull_s=60),
+        Timing(pull_s=60, healthy_s=900),
+        Timing(pull_s=60, stop_s=600),
+        Timing(command_s=90),
+    ],
+)
+def test_a_lock_that_is_not_renewed_yet_outlasts_the_longest_step(timing: Timing) -> None:
+    left_s = lease_s(timing) - USUAL_S
+
+    assert left_s > max(timing.pull_s, timing.healthy_s + timing.observe_s, 2 * timing.stop_s) + timing.command_s
+
+
+def test_a_lock_that_nobody_holds_is_told_with_what_removes_it() -> None:
+    problem = left_behind("router1", held(), "it was not renewed in time")
+
+    assert problem.code == "lock-left"
+    assert problem.message == (
+        "router1 still has the lock of admin1.example.net/4711, which nobody holds any more: it was not renewed in time"
+    )
+    assert problem.hint == "mtts resume router1"
+    assert taken_away(held()).code == "leftover-removed"

@@ -52,7 +52,8 @@ class Attempt:
     async def assert_converges(self, store: Store | None = None, *, machine: Machine | None = None) -> None:
         """One more update brings the new release, or finds it there, and another one has nothing to do.
 
-        Another machine has a store of its own, and leaves a lock alone as long as it has nothing to write.
+        Another machine has a store of its own, and looks for a lock only where it has something to write, or when it
+        is told to.
         """
         assert await self.store.quarantined() == []
 
@@ -62,7 +63,9 @@ class Attempt:
         assert result.outcome in {Outcome.UPDATED, Outcome.NO_OP}
         self.assert_is_new()
         self.assert_serves()
-        self.watch.assert_settled(may_be_locked=machine is not None)
+        if machine is not None:
+            await free_of_locks(self.here, store or self.store, machine)
+        self.watch.assert_settled()
         await assert_has_nothing_to_do(self.here, store or self.store, machine=machine)
 
     def _expected(self) -> Any:
@@ -97,6 +100,14 @@ async def update(here: Deployment, store: Store, **order: Any) -> NodeResult:
     return result
 
 
+async def free_of_locks(here: Deployment, store: Store, machine: Machine) -> None:
+    """`mtts resume` by a machine that knows nothing of who left a lock: nothing else is left for it to do."""
+    result = await here.resume(store, machine=machine)
+    assert (result.outcome, result.problem) == (Outcome.NO_OP, None)
+    assert here.writes == []
+    assert here.rows(LOCK_PATH) == []
+
+
 async def assert_has_nothing_to_do(here: Deployment, store: Store, machine: Machine | None = None) -> None:
     """A run that writes nothing and costs no flash."""
     used_bytes = flash_used(here)
@@ -129,6 +140,7 @@ def assert_told(here: Deployment, result: NodeResult) -> None:
         case Outcome.REFUSED:
             assert result.problem is not None
             assert result.next_step
+            assert _written(here) == []
         case Outcome.KEPT_OLD | Outcome.ROLLED_BACK:
             assert result.problem is not None
             assert result.next_step
@@ -138,6 +150,15 @@ def assert_told(here: Deployment, result: NodeResult) -> None:
             assert result.next_step
         case Outcome.UNREACHABLE:
             assert here.writes == []
+
+
+def _written(here: Deployment) -> list[str]:
+    """What the last run changed on the router, its lock aside."""
+    return [
+        entry.path
+        for entry in here.journal
+        if entry.is_write and entry.took_effect and entry.session and not entry.path.startswith(f"{LOCK_PATH}/")
+    ]
 
 
 def _serving(here: Deployment) -> list[str]:

@@ -31,6 +31,7 @@ from mtts.core.transaction_record import Opening, OpenTransaction, TransactionKe
 from mtts.engine.deploy import deploy_router
 from mtts.engine.fleet import Afterwards, Drain, Fleet, Work
 from mtts.engine.quarantine import Quarantine
+from mtts.engine.resume import resume_router
 from mtts.engine.sample import settled
 from mtts.engine.services import Scripts, Services
 from mtts.engine.update import Update, UpdateOrder
@@ -203,6 +204,13 @@ class Deployment:
     async def update(self, store: Store, **order: Any) -> NodeResult:
         """The result of the only node after `mtts update` for this router alone."""
         (result,) = await update_fleet([self], store, **order)
+        return result
+
+    async def resume(self, store: Store, *, machine: Machine | None = None) -> NodeResult:
+        """The result of the only node after `mtts resume`."""
+        self.note_start([])
+        async with services_for(self.lab, self.events, machine=machine) as services:
+            (result,) = await resume_router(services, await Quarantine.load(store, services.clock), self.spec)
         return result
 
     def publish(self, version: str = "1.2.4", **kind: Any) -> LabImage:

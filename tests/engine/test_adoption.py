@@ -85,7 +85,7 @@ async def test_a_hand_made_container_is_refused_and_then_adopted_without_being_t
     for adopt in (False, True):
         assert (await here.deploy(adopt=adopt)).outcome is Outcome.NO_OP
         assert here.writes == []
-        assert here.commands <= 12
+        assert here.commands <= 13
 
 
 @pytest.mark.parametrize("version", ["7.18.2", "7.23.3"])

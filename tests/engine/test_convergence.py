@@ -7,7 +7,7 @@ from mtts.lab.boards import BOARD_BY_ARCHITECTURE
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import HOSTNAME, VERSIONS
 
-MAX_COMMANDS = 12
+MAX_COMMANDS = 13
 
 
 @pytest.mark.parametrize("version", VERSIONS)

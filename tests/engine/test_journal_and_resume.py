@@ -20,15 +20,17 @@ from mtts.core.rollout import Rollout
 from mtts.core.transaction_record import Opening, TransactionKey
 from mtts.engine.collect import collect_router, plans_of_collection
 from mtts.engine.fleet import Drain, Fleet
+from mtts.engine.operate import remove_router
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.resume import resume_router
 from mtts.engine.update import Update, UpdateOrder
 from mtts.lab.journal import JournalEntry
+from mtts.lab.registry_faults import RegistryFault
 from mtts.ports import Journal, Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import LOCK_PATH, Deployment, services_for
 
-WRITES = 10
+WRITES = 12
 """Of a clean update, the lock's two among them."""
 
 
@@ -301,3 +303,129 @@ async def test_gc_leaves_what_an_open_update_needs(deployment: MakeDeployment, s
     assert result.outcome is Outcome.NO_OP
     assert len(here.rows("/container")) == 2
     assert here.rows(LOCK_PATH) == []
+
+
+async def test_resume_leaves_a_router_that_another_machine_holds_and_what_the_journal_knows_of_it(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
+    here.router.remove_row(LOCK_PATH, "mtts-lock")
+    uptime_s = here.router.device.uptime_s
+    comment = f"mtts:lock by=other/1 on=0a1b2c3d run=8c4f uptime={uptime_s:.0f} longest=600"
+    here.router.add_row(LOCK_PATH, name="mtts-lock", source="#", comment=comment)
+
+    held = await _resume(here, store, FileJournal(lambda: tmp_path / "transactions"))
+
+    assert held.problem is not None
+    assert (held.outcome, held.problem.code) == (Outcome.REFUSED, "router-locked")
+    assert len(list((tmp_path / "transactions").iterdir())) == 1
+    await here.wait(601)
+    assert (await _resume(here, store, FileJournal(lambda: tmp_path / "transactions"))).outcome is Outcome.NO_OP
+    assert list((tmp_path / "transactions").iterdir()) == []
+    assert here.rows(LOCK_PATH) == []
+
+
+async def test_the_journal_is_closed_under_the_router_s_lock(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
+    here.router.remove_row(LOCK_PATH, "mtts-lock")
+    open_at: list[tuple[str, int]] = []
+
+    def at(_number: int, entry: JournalEntry) -> None:
+        open_at.append((entry.path, len(list((tmp_path / "transactions").iterdir()))))
+
+    here.router.faults.on_write(at)
+
+    result = await _resume(here, store, FileJournal(lambda: tmp_path / "transactions"))
+
+    assert result.outcome is Outcome.NO_OP
+    assert open_at == [(f"{LOCK_PATH}/add", 1), (f"{LOCK_PATH}/remove", 0)]
+
+
+async def test_an_update_that_was_open_and_a_refusal_after_it_are_both_told(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    def journal() -> Journal:
+        return FileJournal(lambda: tmp_path / "transactions")
+
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, journal(), after=5)
+    await here.wait(7)
+    here.lab.registry.faults.add(RegistryFault("status", on="any", status=500))
+
+    result = await _update(here, store, journal())
+
+    assert here.writes != []
+    assert result.outcome in {Outcome.UPDATED, Outcome.ROLLED_BACK, Outcome.KEPT_OLD}
+    assert "registry-unavailable" in {problem.code for problem in result.warnings}
+
+
+async def test_what_was_cleared_away_before_a_refusal_makes_it_no_refusal(
+    deployment: MakeDeployment, store: Store, tmp_path: Path
+) -> None:
+    def journal() -> Journal:
+        return FileJournal(lambda: tmp_path / "transactions")
+
+    here = await _outdated(deployment)
+    await _update_and_kill(here, store, journal(), after=8)
+    await here.wait(7)
+    here.lab.registry.faults.add(RegistryFault("status", on="any", status=500))
+
+    result = await _update(here, store, journal())
+
+    assert here.writes == ["/container/remove"]
+    assert (result.outcome, result.problem and result.problem.code) == (Outcome.KEPT_OLD, "registry-unavailable")
+    assert [problem.code for problem in result.warnings] == ["leftover-removed"]
+    assert (await _update(here, store, journal())).outcome is Outcome.REFUSED
+    assert here.writes == []
+
+
+def _with_updater(here: Deployment, node: str) -> None:
+    name = f"mtts-updater-{node}"
+    here.router.add_row("/system/script", name=name, source="#", comment="mtts:updater failed=sha256:00")
+    here.router.add_row("/system/scheduler", name=name, on_event=name, comment="mtts:updater")
+
+
+async def test_gc_takes_an_updater_whose_node_is_gone_and_no_other(deployment: MakeDeployment) -> None:
+    here = await deployment()
+    await here.deploy()
+    _with_updater(here, "tailscale")
+    _with_updater(here, "gone")
+
+    plan = await _listed(here)
+    await _collect(here, approved=[plan])
+
+    assert [headline(change) for change in plan.changes] == [
+        "scheduler entry mtts-updater-gone",
+        "script mtts-updater-gone",
+    ]
+    for path in ("/system/scheduler", "/system/script"):
+        assert [row["name"] for row in here.rows(path)] == ["mtts-updater-tailscale"]
+
+
+async def test_gc_leaves_the_way_back_of_a_node_that_has_no_container(deployment: MakeDeployment) -> None:
+    here = await deployment()
+    here.router.add_row("/system/scheduler", name="mtts-bridge-tailscale", on_event="", comment="mtts:tailscale")
+    _with_updater(here, "tailscale")
+
+    assert (await _listed(here)).is_converged
+
+
+async def test_remove_leaves_neither_updater_nor_way_back(deployment: MakeDeployment) -> None:
+    here = await deployment()
+    await here.deploy()
+    _with_updater(here, "tailscale")
+    here.router.add_row("/system/scheduler", name="mtts-bridge-tailscale", on_event="", comment="mtts:tailscale")
+    here.router.add_row("/system/scheduler", name="theirs", on_event="", comment="somebody's")
+    here.note_start([])
+
+    async with services_for(here.lab, []) as services:
+        (result,) = await remove_router(services, here.spec, purge_identity=False)
+
+    assert (result.outcome, result.problem) == (Outcome.REMOVED, None)
+    assert here.writes[:3] == ["/system/scheduler/remove"] * 2 + ["/container/stop"]
+    assert [row["name"] for row in here.rows("/system/scheduler")] == ["theirs"]
+    assert here.rows("/system/script") == []

@@ -11,10 +11,12 @@ import pytest
 from mtts.adapters.processes import SystemProcesses
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.rollout import Rollout
-from mtts.core.router_lock import NAME, Holder, lock_props, longest_s
+from mtts.core.router_lock import NAME, USUAL_S, Holder, lease_s, lock_props
 from mtts.engine.fleet import Drain, Fleet
+from mtts.engine.inspect import check_router, status_router
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.update import Update, UpdateOrder
+from mtts.lab.journal import JournalEntry
 from mtts.ports import Processes, Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, LOCK_PATH, Deployment, services_for
@@ -52,7 +54,7 @@ async def _update_from(processes: Processes, here: Deployment, store: Store) -> 
 
 
 def lock_by(here: Deployment, holder: Holder, *, uptime_s: float) -> None:
-    props = lock_props(holder, uptime_s=uptime_s, longest_s=longest_s(here.spec.timing, 1))
+    props = lock_props(holder, uptime_s=uptime_s, longest_s=lease_s(here.spec.timing))
     here.router.add_row(LOCK_PATH, **props)
 
 
@@ -114,7 +116,7 @@ async def test_a_run_without_changes_neither_takes_nor_minds_a_lock(deployment: 
 async def test_the_lock_of_another_machine_ages_out_by_uptime(deployment: MakeDeployment, store: Store) -> None:
     here = await _outdated(deployment)
     lock_by(here, OTHER, uptime_s=_uptime_s(here))
-    await here.wait(longest_s(here.spec.timing, 1) - 60)
+    await here.wait(lease_s(here.spec.timing) - 60)
     assert (await here.update(store)).outcome is Outcome.REFUSED
     await here.wait(60)
 
@@ -251,3 +253,79 @@ async def test_a_deploy_of_a_router_that_is_held_is_refused(deployment: MakeDepl
     assert result.problem is not None
     assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "router-locked")
     assert here.writes == []
+
+
+async def test_a_deploy_takes_a_lock_away_that_nobody_holds_though_it_has_nothing_else_to_do(
+    deployment: MakeDeployment,
+) -> None:
+    here = await deployment()
+    await here.deploy()
+    lock_by(here, OTHER, uptime_s=_uptime_s(here))
+    await here.wait(lease_s(here.spec.timing) + 1)
+
+    result = await here.deploy()
+
+    assert (result.outcome, [warning.code for warning in result.warnings]) == (Outcome.NO_OP, ["leftover-removed"])
+    assert _all_writes(here) == [f"{LOCK_PATH}/remove"]
+    assert (await here.deploy()).warnings == ()
+
+
+@pytest.mark.parametrize(("wait_s", "code"), [(0, "router-locked"), (1201, "lock-left")])
+async def test_who_looks_is_told_of_a_lock_and_whether_anybody_holds_it(
+    deployment: MakeDeployment, wait_s: float, code: str
+) -> None:
+    here = await deployment()
+    await here.deploy()
+    lock_by(here, OTHER, uptime_s=_uptime_s(here))
+    await here.wait(wait_s)
+
+    async with services_for(here.lab, []) as services:
+        ((status, _),) = await status_router(services, here.spec)
+        ((_, checks),) = await check_router(services, here.spec)
+
+    assert [warning.code for warning in status.warnings] == [code]
+    assert checks is not None
+    assert [check.problem.code for check in checks.checks if check.name == "lock" and check.problem] == [code]
+    assert len(here.rows(LOCK_PATH)) == 1
+
+
+SLOW = 2_000.0
+"""Bytes per second: a pull takes minutes then."""
+
+
+async def test_the_lock_of_a_run_that_takes_long_is_renewed_once_it_goes_on(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await _outdated(deployment, link_bytes_per_s=SLOW)
+    began_s = here.lab.clock.now
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.problem) == (Outcome.UPDATED, None)
+    assert here.lab.clock.now - began_s > USUAL_S
+    assert [path for path in _all_writes(here) if path.startswith(LOCK_PATH)] == [
+        f"{LOCK_PATH}/add",
+        f"{LOCK_PATH}/set",
+        f"{LOCK_PATH}/remove",
+    ]
+
+
+async def test_a_run_whose_lock_was_taken_over_meanwhile_writes_nothing_more(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await _outdated(deployment, link_bytes_per_s=SLOW)
+
+    def taken_over(_number: int, entry: JournalEntry) -> None:
+        if entry.path == "/container/add":
+            here.router.remove_row(LOCK_PATH, NAME)
+            lock_by(here, OTHER, uptime_s=_uptime_s(here))
+
+    here.router.faults.on_write(taken_over)
+
+    result = await here.update(store)
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.UNKNOWN, "router-locked")
+    took_effect = [entry.path for entry in here.journal if entry.is_write and entry.took_effect]
+    assert took_effect == [f"{LOCK_PATH}/add", "/container/add"]
+    assert here.rows("/container", running="true")[0]["comment"].split()[1] == "v=1.2.3"

@@ -215,15 +215,11 @@ class Watch:
         texts += [_comment(one) for one in self._ours()]
         assert not [text for text in texts if any(secret in text for secret in self._secrets())]
 
-    def assert_settled(self, *, may_be_locked: bool = False) -> None:
-        """One container of ours, the flash as full as ever, nothing at work and nothing left behind.
-
-        The lock of a run that was killed on another machine `may_be_locked` for ever, as long as nobody writes.
-        """
+    def assert_settled(self) -> None:
+        """One container of ours, the flash as full as ever, nothing at work and nothing left behind."""
         (_one,) = self._ours()
         assert not self.here.router.device.scripts.jobs
-        left = self._left_beside()
-        assert [rows for path, rows in left.items() if rows and not (may_be_locked and path == LOCK_PATH)] == []
+        assert [rows for rows in self._left_beside().values() if rows] == []
         assert abs(flash_used(self.here) - _others_bytes(self.here) - self._used_bytes) <= KEPT_BYTES
 
     def _left_beside(self) -> dict[str, list[dict[str, str]]]:

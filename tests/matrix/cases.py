@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mtts.core.router_lock import read_lock
 from mtts.lab.faults import Faults
+from tests.engine.fleet import LOCK_PATH, Deployment
 
 VERSIONS: Final = ("7.18.2", "7.20.8", "7.22.3", "7.23.3", "7.24")
 PATHS: Final = ("lan", "tailnet")
@@ -40,8 +42,8 @@ KINDS: Final[Mapping[str, Callable[[Faults], object]]] = {
 """What happens to the router when a write took effect and its reply is not sent yet; `kill` ends the run as well."""
 WAITS_S: Final = (0.0, 7.0, 65.0, 800.0)
 """How long nobody comes then; the last one is longer than any guard waits."""
-LOCK_S: Final = 7200.0
-"""After that long a lock on the router is nobody's any more."""
+SETTLED_S: Final = 1800.0
+"""After that long nothing is at work on a router any more that was begun before."""
 AWAY_S: Final = 7.0
 """For so long there is no way to a router through its node while the guard swaps."""
 
@@ -58,8 +60,6 @@ class Case:
 
     @property
     def wait_s(self) -> float:
-        if self.leaves_lock:
-            return LOCK_S
         wait_s = WAITS_S[(self.point + list(KINDS).index(self.kind)) % len(WAITS_S)]
         return max(wait_s, AWAY_S) if self.path == "tailnet" else wait_s
 
@@ -69,18 +69,19 @@ class Case:
         return self.point % 2 == 1
 
     @property
-    def leaves_lock(self) -> bool:
-        """Whether a lock is left on the router by a run that the next controller has never heard of."""
-        is_left = self.kind == "kill" or (self.kind == "power" and self.point == 1)
-        return self.has_other_controller and is_left
-
-    @property
     def group(self) -> str:
         """What it is counted with."""
         return f"{self.version:8}{self.strategy:12}{self.path:9}{self.kind}"
 
     def __str__(self) -> str:
         return f"{self.version}-{self.strategy}-{self.path}-{self.kind}-{self.point}"
+
+
+def held_for_s(here: Deployment) -> float:
+    """For how long yet a lock on the router keeps out a machine that knows nothing of its holder."""
+    locks, uptime_s = map(read_lock, here.rows(LOCK_PATH)), here.router.device.uptime_s
+    ends_s = [lock.uptime_s + lock.longest_s - uptime_s for lock in locks if lock.uptime_s <= uptime_s]
+    return max((left_s + 1 for left_s in ends_s if left_s >= 0), default=0.0)
 
 
 def cases() -> Iterator[Case]:

@@ -22,11 +22,11 @@ from mtts.adapters.store.store import SqlStore
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.lab.fleet import Lab
 from mtts.lab.journal import JournalEntry
-from tests.engine.attempt import assert_has_nothing_to_do, assert_online, assert_told, update
+from tests.engine.attempt import assert_has_nothing_to_do, assert_online, assert_told, free_of_locks, update
 from tests.engine.conftest import deployments_in
 from tests.engine.fleet import BOOT_S, Deployment, Machine, update_fleet
 from tests.engine.watch import Watch, is_proven
-from tests.matrix.cases import KINDS, LOCK_S, VERSIONS, WAITS_S
+from tests.matrix.cases import KINDS, SETTLED_S, VERSIONS, WAITS_S, held_for_s
 
 LONGEST_POINT: Final = 14
 EXAMPLES, STEPS = 60, 40
@@ -201,7 +201,8 @@ class AnyOrder(RuleBasedStateMachine):
         self._clear()
         device = self.here.router.device
         device.jump_clock(device.build.clock_skew_s - device.clock_error_s)
-        await self.here.wait(LOCK_S)
+        await self.here.wait(SETTLED_S)
+        await self.here.wait(held_for_s(self.here))
         self._number += 1
         self.here.publish(f"1.2.{self._number}")
         result = await update(self.here, self.stores[0], machine=self.machines[0])
@@ -210,7 +211,8 @@ class AnyOrder(RuleBasedStateMachine):
         await self.here.wait(60)
         await assert_has_nothing_to_do(self.here, self.stores[1], self.machines[1])
         self.nothing_happened_that_must_not()
-        self.watch.assert_settled(may_be_locked=True)
+        await free_of_locks(self.here, self.stores[1], self.machines[1])
+        self.watch.assert_settled()
         assert_online(self.here)
 
     def _clear(self) -> None:

@@ -15,7 +15,7 @@ from mtts.ports import Store
 from tests.engine.attempt import Attempt, assert_online, assert_told, begin, update
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Machine
-from tests.matrix.cases import KINDS, PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases
+from tests.matrix.cases import KINDS, PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases, held_for_s
 
 SAMPLE = 59
 """Prime to the number of points, so that the sample goes through all of them."""
@@ -85,6 +85,7 @@ async def test_an_update_that_is_interrupted_at_a_write_is_made_good(
     if case.wait_s >= WAITS_S[-1] or case.kind == "power":
         assert_online(here)  # by itself
     if case.has_other_controller:
+        await here.wait(held_for_s(here))
         await attempt.assert_converges(another_store, machine=Machine("another"))
     else:
         await attempt.assert_converges()
