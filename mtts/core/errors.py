@@ -110,6 +110,7 @@ CODES: Final[Mapping[str, str]] = {
     "outside-window": "A newer release waits for the router's maintenance window.",
     "rollout-stopped": "The rollout had ended by its failure budget before this node's turn came.",
     "previous-release-unknown": "There is no earlier release of the node on record to go back to.",
+    "rolled-back-already": "The node runs the release that it was rolled back to.",
     "node-repaired": "The node was down and runs again.",
     "state-restored": "The old release did not start with the state that a new one left, and got its own back.",
     "leftover-removed": "What an earlier, interrupted update left behind was cleared away.",

@@ -6,7 +6,7 @@ a router's result.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from mtts.core.errors import Problem, StoreError
 from mtts.core.image import Digest
@@ -14,6 +14,8 @@ from mtts.core.ledger import KnownRelease, Quarantined
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.verdict import Hold
 from mtts.ports import Clock, Store
+
+_LEFT: Final = "rolled back by hand"
 
 
 @dataclass(slots=True)
@@ -55,6 +57,14 @@ class Quarantine:
         except StoreError as error:
             return (_not_kept(error),)
         return ()
+
+    async def leave(self, digest: Digest, *, router: str) -> tuple[Problem, ...]:
+        """For a router that is about to be rolled back from it; what the store had against it."""
+        return await self.add(digest, router=router, reason=_LEFT)
+
+    def left_by_hand(self, router: str) -> tuple[Digest, ...]:
+        """What the router was rolled back from."""
+        return tuple(entry.digest for entry in self.entries if (entry.router, entry.reason) == (router, _LEFT))
 
     async def lift(self, digest: Digest, *, router: str) -> tuple[Problem, ...]:
         """It was proven on `router` after all; what the store had against it. Other routers' own holds stay."""

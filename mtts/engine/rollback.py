@@ -9,7 +9,8 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.platforms import router_platform
 from mtts.core.rollback import Target, choose_target
 from mtts.core.slots import Slots
-from mtts.core.update import recorded
+from mtts.core.tag import Tag
+from mtts.core.update import evidence_of, recorded
 from mtts.engine.gather import gather
 from mtts.engine.leftovers import settle_swaps
 from mtts.engine.nodes import on_each_node
@@ -43,12 +44,18 @@ async def _roll_back_from(work: NodeWork, slots: Slots, quarantine: Quarantine, 
         if isinstance(verified, Problem):
             return work.as_found().ended(Outcome.REFUSED, verified)
         live, tag = verified
-        as_found = work.as_found(tag)
+        as_found = replace(
+            work.as_found(tag), evidence=str(evidence_of(live, via_tailnet=work.router.via == "tailnet"))
+        )
         facts = await gather(work.session, work.router, (work.node,))
         platform = router_platform(facts.resource, work.router.platform)
         if isinstance(platform, Problem):
             return as_found.ended(Outcome.REFUSED, platform)
         running = tag.platform
+        if to is None and running is not None and live.is_up:
+            already = await _rolled_back_already(work, quarantine, tag)
+            if already is not None:
+                return replace(as_found, warnings=(already,))
         last_step = await quarantine.store.step_to(router, node, running) if running is not None else None
         kin = (work.node.image.name, platform)
         known = [one for one in quarantine.known if (one.image, one.platform) == kin]
@@ -60,11 +67,28 @@ async def _roll_back_from(work: NodeWork, slots: Slots, quarantine: Quarantine, 
         return as_found.ended(Outcome.REFUSED, release)
     if release.manifest_digest == running and live.is_up:
         return as_found
+    if running is None:
+        return await swap_node(work, facts=facts, slots=slots, live=live, release=release, quarantine=quarantine)
+    was_held = any(entry.digest == running for entry in quarantine.entries)
+    said = await quarantine.leave(running, router=router)  # beforehand: a run that finishes a killed one goes by it
     result = await swap_node(work, facts=facts, slots=slots, live=live, release=release, quarantine=quarantine)
-    if result.outcome is Outcome.UPDATED and running is not None:
-        said = await quarantine.add(running, router=router, reason="rolled back by hand")
-        result = replace(result, warnings=(*said, *result.warnings))
-    return result
+    if result.outcome not in (Outcome.UPDATED, Outcome.UNKNOWN, Outcome.PENDING) and not was_held:
+        said += await quarantine.lift(running, router=router)
+    return replace(result, warnings=(*said, *result.warnings))
+
+
+async def _rolled_back_already(work: NodeWork, quarantine: Quarantine, running: Tag) -> Problem | None:
+    """What a rollback that is repeated is told: a killed one that was finished meanwhile does not go further back."""
+    router, node = work.router.name, work.node.name
+    for left in quarantine.left_by_hand(router):
+        step = await quarantine.store.step_to(router, node, left)
+        if step is not None and step.from_digest == running.platform:
+            return Problem(
+                "rolled-back-already",
+                f"node {node} was rolled back from {step.to_version or left.short} to {running.version}",
+                f"further back: mtts rollback {router} --to VERSION",
+            )
+    return None
 
 
 async def _find(work: NodeWork, platform: Platform, target: Target) -> Release | Problem:

@@ -166,7 +166,7 @@ class Swap:
         has_lost_ground = self._old.is_up and seen.new is None and (is_ram_lost or serves_another)
         if failure is None and (has_lost_ground or await _is_gone(work, seen.new)):
             failure = self._steps.restarted()
-        if failure is None and seen.old is None and seen.new is None and self._progress.is_guard_late:
+        if failure is None and seen.new is None and self._progress.is_guard_late:
             failure = self._steps.stranded()
         self._progress = replace(self._progress, failure=failure, is_ram_lost=is_ram_lost)
         return seen
@@ -257,7 +257,8 @@ class Swap:
     async def _end(self, work: NodeWork) -> Swapped:
         if self._work.mark.wrote:
             await self._sample(work, Moment.COMMITTED)
-        failure = self._progress.failure
+        is_done = self._serving is not None and self._serving.tx == self._transaction.id
+        failure = self._progress.failure or (None if is_done else self._steps.stranded())
         if failure is None:
             return Swapped(self._updated())
         verdict = self._judge(failure, way_back=None if self._serving else "changed-underway")

@@ -1,5 +1,7 @@
 """Boards on which neither two releases fit nor a bridge can be built: in place, when somebody allows that."""
 
+import asyncio
+
 import pytest
 
 from mtts.core.outcome import Outcome
@@ -52,6 +54,44 @@ async def test_a_release_takes_the_old_one_s_room_once_a_pull_proved_that_it_can
     await here.wait(BOOT_S + 60)
     assert here.online == [node]
     assert (await here.update(store)).outcome is Outcome.NO_OP
+
+
+async def test_until_the_old_one_is_removed_a_power_cut_has_it_boot(deployment: MakeDeployment, store: Store) -> None:
+    here = await home_board(deployment, "7.23.3")
+    (node,) = here.online
+    here.publish("1.2.4")
+    run = asyncio.ensure_future(here.update(store, allow_in_place=True))
+
+    def at(_number: int, entry: JournalEntry) -> None:
+        if entry.path == "/container/stop" and entry.script:
+            here.router.faults.power_cut()
+            run.cancel()
+
+    here.router.faults.on_write(at)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await here.wait(BOOT_S + 60)
+
+    assert here.online == [node]
+
+
+async def test_an_old_one_that_does_not_stop_is_back_after_the_reboot_that_it_takes(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await home_board(deployment, "7.20.8")
+    (node,) = here.online
+    here.publish("1.2.4")
+    here.router.faults.stick_stopping()
+
+    result = await here.update(store, allow_in_place=True)
+    here.router.faults.stick_stopping(off=True)
+    here.router.faults.power_cut()
+    await here.wait(BOOT_S + 60)
+
+    assert result.problem is not None
+    assert (result.outcome, result.problem.code) == (Outcome.BROKEN, "stop-stuck")
+    assert here.online == [node]
+    assert (await here.update(store, allow_in_place=True)).outcome is Outcome.UPDATED
 
 
 async def test_a_release_that_cannot_be_pulled_leaves_the_old_one_alone(

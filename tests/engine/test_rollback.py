@@ -1,7 +1,10 @@
 """Back to the release before: what it needs to know, whom it touches, and that it stays where it went."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+
+import pytest
 
 from mtts.core.errors import StoreError
 from mtts.core.events import Event
@@ -11,6 +14,7 @@ from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.rollback import Target
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.rollback import rollback_router
+from mtts.lab.journal import JournalEntry
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import REPOSITORY, Deployment, lab_image, services_for, update_fleet
@@ -65,8 +69,65 @@ async def test_a_second_one_does_not_go_forward_again(deployment: MakeDeployment
 
     result = await rolled_back(here, store)
 
-    assert result.problem is not None
-    assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "previous-release-unknown")
+    assert (result.outcome, [warning.code for warning in result.warnings]) == (Outcome.NO_OP, ["rolled-back-already"])
+    assert here.writes == []
+
+
+async def killed_at_its_record(deployment: MakeDeployment, store: Store) -> Deployment:
+    """A router that was brought to 1.2.3 and 1.2.4, and whose way back to 1.2.3 was cut off when that was recorded."""
+    here = await deployment()
+    for version in ("1.2.2", "1.2.3", "1.2.4"):
+        here.lab.registry.publish(lab_image(version), repository=REPOSITORY, tags=("stable", version))
+        results = [await here.deploy()] if version == "1.2.2" else await update_fleet([here], store)
+        await recorded(store, results, run_id=version[: int(version[-1])])
+    run = asyncio.ensure_future(rolled_back(here, store))
+
+    def at(_number: int, entry: JournalEntry) -> None:
+        if any("v=1.2.3" in word and " tx=" in word for word in entry.words):
+            here.router.faults.cut_link()
+            run.cancel()
+
+    here.router.faults.on_write(at)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    here.router.faults.on_write(None)
+    await here.wait(60)
+    return here
+
+
+async def test_one_that_was_killed_ends_where_it_was_going_when_it_is_repeated(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await killed_at_its_record(deployment, store)
+
+    result = await rolled_back(here, store)
+
+    assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.3")
+    assert (await here.update(store)).outcome is Outcome.REFUSED
+
+
+async def test_one_that_was_killed_is_finished_by_an_update_and_not_undone(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await killed_at_its_record(deployment, store)
+
+    finished = await here.update(store)
+    await recorded(store, [finished], run_id="finished")
+    again = await rolled_back(here, store)
+
+    assert finished.to_version == "1.2.3"
+    assert (again.outcome, again.to_version) == (Outcome.NO_OP, "1.2.3")
+
+
+async def test_one_that_comes_to_nothing_holds_nothing_back(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await updated([here], store)
+    here.router.faults.fail_pull("fetch manifest failed")
+
+    result = await rolled_back(here, store)
+
+    assert result.outcome is Outcome.KEPT_OLD
+    assert await store.quarantined() == []
 
 
 async def test_a_version_is_found_by_its_digest_where_no_tag_is_named_like_it(

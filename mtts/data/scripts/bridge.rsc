@@ -15,14 +15,15 @@
 :local replaced {{replaced}}
 :local left {{stop}}
 :if ($replaced != "") do={
-  :do {/container/set $replaced start-on-boot=no} on-error={}
   :do {/container/stop $replaced} on-error={}
-  # Removed as soon as it is stopped; the directory and its room are free when it is gone.
+  # Removed as soon as it is stopped, and bootable until then; directory and room are free when it is gone.
   :while ([:len [/container/find where .id=$replaced]] > 0 && $left > 0) do={
     :do {/container/remove $replaced} on-error={}
     :delay 1s
     :set left ($left - 1)
   }
+  # One that cannot be removed serves on.
+  :do {/container/start $replaced} on-error={}
 }
 
 :local try 0
@@ -35,7 +36,8 @@
     :local row [/container/get $one]
     :local said [:tostr ($row->"comment")]
     :if ($said = $owned || [:pick $said 0 ([:len $owned] + 1)] = "$owned ") do={
-      :if ([:tostr ($row->"start-on-boot")] = "true") do={:set boots true}
+      :if ([:tostr ($row->"start-on-boot")] = "true" && [:tostr ($row->"deleting")] != "true" && \
+           [:tostr ($row->"status")] != "deleting") do={:set boots true}
       :if ([:typeof [:find "$said " $mine]] = "num") do={
         :set id $one
         :set found $row
