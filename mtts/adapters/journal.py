@@ -1,12 +1,13 @@
 """The journal of open transactions: a file of JSON lines for each, on disk before the step that it tells of.
 
 It stays on the machine that does the work, wherever the store is. A file that is gone is a transaction that ended.
-The truth about a transaction is what the router shows; a line that a crash left half written is passed over.
+The truth about a transaction is what the router shows; a line that a crash left half written, or that cannot be
+understood, is passed over, and the next one begins anew.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -84,16 +85,18 @@ class FileJournal:
     def _read(self, key: TransactionKey) -> OpenTransaction:
         with _faults():
             lines = list(_lines(self._known()[key]))
-        runs = dict.fromkeys(line["run"] for line in lines if line.get("event") == "begin" and line.get("run"))
-        done = frozenset(str(line.get("step")) for line in lines if line.get("event") == "done")
-        return OpenTransaction(key, tuple(runs), done)
+        runs = dict.fromkeys(_words(lines, "begin", "run"))
+        return OpenTransaction(key, tuple(runs), frozenset(_words(lines, "done", "step")))
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
-    """One line more, and on disk: all of it, or an OSError."""
+    """One line more, and on disk: all of it, or an OSError; what a crash left half written stays a line of its own."""
     text = (json.dumps(line, ensure_ascii=True) + "\n").encode("ascii")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            text = b"\n" + text
         while text:
             text = text[os.write(descriptor, text) :]
         os.fsync(descriptor)
@@ -114,10 +117,15 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for text in path.read_bytes().splitlines():
         try:
             line = json.loads(text)
-        except ValueError:  # half a line
+        except (ValueError, RecursionError):  # half a line, or none of ours
             continue
         if isinstance(line, dict):
             yield line
+
+
+def _words(lines: Iterable[dict[str, Any]], event: str, name: str) -> Iterator[str]:
+    """What the lines of one kind say under `name`, as far as it is a word."""
+    return (line[name] for line in lines if line.get("event") == event and isinstance(line.get(name), str))
 
 
 def _name(key: TransactionKey) -> str:

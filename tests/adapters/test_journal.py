@@ -92,6 +92,51 @@ def test_a_line_that_a_crash_left_half_written_is_passed_over(tmp_path: Path) ->
     assert (found.runs, found.done) == (("8c4f",), frozenset())
 
 
+def _left_behind(tmp_path: Path, contents: bytes) -> None:
+    """What is in the file of an open transaction after its first line."""
+    journal_in(tmp_path).begin(opening())
+    (path,) = (tmp_path / "transactions").iterdir()
+    path.write_bytes(path.read_bytes() + contents)
+
+
+@pytest.mark.parametrize("half", [b'{"event": "done", "step": "prove-im', b"\xff\xfe", b" "])
+def test_what_is_written_after_half_a_line_is_read(tmp_path: Path, half: bytes) -> None:
+    _left_behind(tmp_path, half)
+
+    journal = journal_in(tmp_path)
+    journal.begin(opening("9d50"))
+    journal.note(KEY, "prove-image", is_done=True)
+
+    (found,) = journal_in(tmp_path).open_of("router1", "tailscale")
+    assert (found.runs, found.is_proven) == (("8c4f", "9d50"), True)
+    (path,) = (tmp_path / "transactions").iterdir()
+    assert b"\n\n" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event": "begin", "run": ["x"]}',
+        b'{"event": "begin", "run": {"a": 1}}',
+        b'{"event": "begin", "run": 7}',
+        b'{"event": "done", "step": ["prove-image"]}',
+        b'{"event": ["done"], "step": "prove-image"}',
+        b'{"event": "done"}',
+        b"[" * 100_000,
+        b"9" * 10_000,
+        b'null\n1\n"x"',
+        b"",
+    ],
+)
+def test_a_line_that_says_nothing_known_is_passed_over(tmp_path: Path, line: bytes) -> None:
+    _left_behind(tmp_path, line + b"\n")
+
+    (found,) = journal_in(tmp_path).open_of("router1", "tailscale")
+
+    assert (found.runs, found.done) == (("8c4f",), frozenset())
+    assert journal_in(tmp_path).runs() == {"8c4f"}
+
+
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
 def test_a_hostile_transaction_id_stays_within_the_directory_and_reads_back(node: str, id_: str) -> None:
     key = TransactionKey("router1", node, id_)
