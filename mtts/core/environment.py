@@ -7,6 +7,7 @@ from typing import Final
 from mtts.core.desired import KEY_FILE, RUN_DIR, SERVE_FILE, STATE_DIR, Wanted, list_name
 from mtts.core.dialect import Dialect, Term
 from mtts.core.inventory import NodeSpec
+from mtts.core.node_context import keeps_key
 from mtts.core.tag import Tag
 
 _REAUTH_OPTIONS: Final = ("--force-reauth", "--reset")
@@ -37,7 +38,7 @@ def environment(node: NodeSpec) -> dict[str, str]:
         "TS_ACCEPT_DNS": "true" if node.accept_dns else "false",
         "TS_AUTHKEY": f"file:{STATE_DIR}/{KEY_FILE}",
         # Where a login once is enough the image deletes the key file after it.
-        "TS_AUTH_ONCE": "false" if node.keep_key else "true",
+        "TS_AUTH_ONCE": "false" if keeps_key(node) else "true",
         "TS_EXTRA_ARGS": " ".join((*arguments, *node.extra_args)),
         "TS_HOSTNAME": node.hostname,
         "TS_ROUTES": ",".join(map(str, node.advertise_routes)),

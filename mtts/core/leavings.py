@@ -13,6 +13,7 @@ from mtts.core.errors import Problem
 from mtts.core.facts import Facts
 from mtts.core.guard import copy_of
 from mtts.core.inventory import NodeSpec, Router
+from mtts.core.node_context import keeps_key
 from mtts.core.plan import Plan, fingerprint
 from mtts.core.preflight import place_of
 from mtts.core.router_lock import NAME, PATH, HeldLock
@@ -46,7 +47,7 @@ def candidates(*, router: Router, node: NodeSpec, facts: Facts) -> tuple[str, ..
         return ()
     roots = [root_dir(place, node, slot) for slot in SLOTS]
     found = [name for root in roots for name in (root, f"{root}{BACKUP}") if not _is_used(name, facts)]
-    if not (node.keep_key or node.ephemeral):
+    if not keeps_key(node):
         found.append(f"{state_dir(place, node)}/{KEY_FILE}")
     if not node.ephemeral:
         found.append(copy_of(f"{state_dir(place, node)}/{STATE_FILE}"))

@@ -49,7 +49,8 @@ def has_identity(context: NodeContext) -> bool:
 
 
 def place_key(context: NodeContext, place: Place) -> PlaceKey:
-    return PlaceKey(key_file(context, place), "auth key file", "the image's entrypoint logs in with it and deletes it")
+    use = "at every start" if keeps_key(context.node) else "and deletes it"
+    return PlaceKey(key_file(context, place), "auth key file", f"the image's entrypoint logs in with it {use}")
 
 
 def retire_key(context: NodeContext, place: Place) -> RetireKey:
@@ -57,6 +58,7 @@ def retire_key(context: NodeContext, place: Place) -> RetireKey:
 
 
 def keeps_key(node: NodeSpec) -> bool:
+    """Whether the key's file stays on the router, since the node logs in by it at every start."""
     return node.keep_key or node.ephemeral
 
 

@@ -141,7 +141,7 @@ def plan_swap(
         settings=settings,
         boots=does_boot and (is_in_place or not to_ram),
         strategy=str(choice.strategy),
-        before_start=tuple(_before_start(node, place)),
+        before_start=tuple(_before_start(node, live, place)),
         node_id=node_id_of(node, facts),
         in_place=_in_its_room(node, facts, live, release, place=place, tag=tag) if is_in_place else None,
         afterwards=tuple(bridge_taken_down(node)) if _in_ram(live) else (),
@@ -285,6 +285,15 @@ def needs_login(router: str, node: str, health: Health) -> Problem:
     )
 
 
+def no_key_for_starts(router: str, node: str) -> Problem:
+    """Why a node that logs in at every start is not stopped: the next start could be in vain, the old one's as well."""
+    return Problem(
+        "auth-key-missing",
+        f"node {node} logs in at every start, and neither {router} nor the inventory has its auth key",
+        "set `auth_key:` of the node, for example {env: TS_AUTHKEY}",
+    )
+
+
 def state_not_mounted(router: str, live: ContainerRow) -> Problem:
     return Problem(
         "state-not-mounted",
@@ -329,7 +338,8 @@ def _stage(staged: Add, *, leftover_root: bool) -> Iterator[Change]:
     yield staged
 
 
-def _before_start(node: NodeSpec, place: Place) -> Iterator[Change]:
-    """A node without an identity of its own logs in at every start."""
-    if node.ephemeral:
+def _before_start(node: NodeSpec, live: ContainerRow, place: Place) -> Iterator[Change]:
+    """A node without an identity of its own logs in at every start, by what the inventory has for it now."""
+    is_adopted = live.tag is not None and live.tag.adopted
+    if node.ephemeral and node.auth_key is not None and not is_adopted:
         yield PlaceKey(f"{state_dir(place, node)}/{KEY_FILE}", "auth key file", "it logs in anew at every start")

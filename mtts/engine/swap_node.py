@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mtts.core.desired import STATE_FILE
+from mtts.core.desired import KEY_FILE, STATE_FILE
 from mtts.core.dialect import Dialect
 from mtts.core.errors import MttsError, StepFailedError
 from mtts.core.events import Kind
@@ -17,6 +17,7 @@ from mtts.core.plan_update import (
     SwapOrder,
     SwapPlan,
     needs_login,
+    no_key_for_starts,
     plan_swap,
     state_not_mounted,
     state_source,
@@ -149,6 +150,8 @@ async def _swap_once(
     if isinstance(prepared, NodeResult):
         return Swapped(prepared)
     facts, live, planned = prepared.facts, prepared.live, prepared.plan
+    if work.node.auth_key is not None and planned.transaction.before_start:
+        await work.services.secrets.open(work.node.auth_key)  # what cannot be read is found out before a write
     work.tell(Kind.STEP, str(planned.choice))
     log = await TransactionLog.begin(work, planned.transaction, old=live, resource=facts.resource)
     if _entries(await standing(work)) != _entries(slots):  # another run had the router meanwhile
@@ -231,9 +234,12 @@ async def _prepare(
         facts = await _with_preconditions(work, facts, live, release)
         if live.tag is not None and live.tag.adopted:
             live = await _with_all_settings(work, live)
+        has_key = not work.node.ephemeral or await _has_key(work, facts, live)
         has_state = work.node.ephemeral or await _has_state(work, facts, live)
     if facts.health is not None and facts.health.needs_login:
         return as_found.ended(Outcome.BROKEN, needs_login(work.router.name, work.node.name, facts.health))
+    if not has_key:
+        return as_found.ended(Outcome.REFUSED, no_key_for_starts(work.router.name, work.node.name))
     if not has_state:
         return as_found.ended(Outcome.REFUSED, state_not_mounted(work.router.name, live))
     running = live.tag.platform if live.tag is not None else None
@@ -295,9 +301,20 @@ async def _steady(work: NodeWork, first: Resource) -> Resource:
 
 async def _has_state(work: NodeWork, facts: Facts, live: ContainerRow) -> bool:
     """Whether the node's state lies on the router, in a directory that both slots mount (F28)."""
+    return await _keeps(work, facts, live, STATE_FILE)
+
+
+async def _has_key(work: NodeWork, facts: Facts, live: ContainerRow) -> bool:
+    """Whether a node that logs in at every start can do so at the next one; an adopted one's owner saw to that."""
+    is_adopted = live.tag is not None and live.tag.adopted
+    return work.node.auth_key is not None or is_adopted or await _keeps(work, facts, live, KEY_FILE)
+
+
+async def _keeps(work: NodeWork, facts: Facts, live: ContainerRow, name: str) -> bool:
+    """Whether a file that is not empty lies in the directory that the node's state is mounted from."""
     mounts = items(await work.session.print("/container/mounts"))
     source = state_source(live, mounts, Dialect(facts.version))
     if source is None:
         return False
-    size = await read_file(work.session, f"{source}/{STATE_FILE}", "size")
+    size = await read_file(work.session, f"{source}/{name}", "size")
     return bool(size and parse_size(size))

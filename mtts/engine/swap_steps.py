@@ -229,22 +229,20 @@ class SwapSteps:
             raise await self._with_copy(error, seen.old) from error
 
     async def prove_old(self, old: ContainerRow) -> None:
-        """The old container serves again, as the same node."""
-        again: list[Change] = []
-        if self._transaction.before_start:  # it needs a key at every start, and the guard has none
-            again = [
-                Stop(old.root_dir, old.label, "it logs in anew", disruptive=False),
-                *self._transaction.before_start,
-                Start(old.root_dir, old.label, "it serves again"),
-            ]
-        else:
-            self._applier.passes_over(self._old_log)
+        """The old container serves again, as the same node.
+
+        It is not stopped while it may be online: this session may run through it, and nothing would start it again.
+        """
+        self._applier.passes_over(self._old_log)
         node = f"node {self._transaction.node}"
         proof = AwaitHealthy(old.root_dir, node, "proves that it serves", self._transaction.node_id)
         try:
-            await self._applier.apply_all([*again, proof])
+            await self._applier.apply_all([*self._transaction.before_start, proof])
         except StepFailedError as error:
-            raise await self._with_copy(error, old) from error
+            if error.problem.code != "needs-login" or not self._transaction.before_start:
+                raise await self._with_copy(error, old) from error
+            again = Stop(old.root_dir, old.label, "the key is read at a start", disruptive=False)
+            await self._applier.apply_all([again, Start(old.root_dir, old.label, "to log in"), proof])
 
     async def _with_copy(self, error: StepFailedError, old: ContainerRow | None) -> StepFailedError:
         """The same error, with what may bring the old container back where a guard died before it could try that."""

@@ -164,9 +164,14 @@ class Tailscaled:
         self._drop_key()
 
     def _drop_key(self) -> None:
-        """The router image's entrypoint deletes the key file once the node is up; a stock image does not."""
+        """The router image's entrypoint deletes the key file once the node is up; a stock image does not.
+
+        Nor does the router image where the next start logs in again.
+        """
         given = self._world.environment.get("TS_AUTHKEY", "")
-        if given.startswith("file:") and self._starts_entrypoint and self._world.behaviour != "keeps-key":
+        logs_in_again = self._is_in_memory() or self._world.environment.get("TS_AUTH_ONCE", "true") == "false"
+        is_dropped = self._starts_entrypoint and self._world.behaviour != "keeps-key" and not logs_in_again
+        if given.startswith("file:") and is_dropped:
             self._world.files.remove(self._world.outside(given.removeprefix("file:")))
 
     def _become(self, state: str, *, wants_running: bool) -> None:
