@@ -83,6 +83,16 @@ class Seen:
 
     old: ContainerRow | None
     new: ContainerRow | None
+    theirs: ContainerRow | None = None
+    """Where there is no old one: a container that is not ours, or not any more, with the mounts of the new one."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the new one would run beside somebody's own, on one state."""
+        new, theirs = self.new, self.theirs
+        if new is None or theirs is None or (new.tag is not None and new.tag.is_recorded):
+            return False
+        return theirs.is_up or not new.is_up
 
     @property
     def is_swapped(self) -> bool:
@@ -124,6 +134,9 @@ STOP_STUCK: Final = "stop-stuck"
 
 STUCK_HINT: Final = "only a reboot of the router clears a container that is stuck stopping"
 
+_MOUNTS: Final = ("mounts", "mountlists")
+"""By version, where a container names what it mounts; the node's state is among it."""
+
 MOST_ATTEMPTS: Final = 3
 """So often a guard is rehearsed and started before the swap is given up."""
 
@@ -134,7 +147,16 @@ def seen_of(containers: Sequence[ContainerRow], node: str, transaction: str) -> 
     new = next((row for row in mine if row.tag is not None and transaction in (row.tag.next_in, row.tag.tx)), None)
     others = [row for row in mine if row is not new and row.tag is not None and row.tag.next_in is None]
     old = max(others, key=lambda row: (row.tag is not None and row.tag.is_recorded, row.is_up), default=None)
-    return Seen(old, new)
+    return Seen(old, new, None if old is not None or new is None else _beside(new, containers, mine))
+
+
+def _beside(new: ContainerRow, containers: Sequence[ContainerRow], mine: Sequence[ContainerRow]) -> ContainerRow | None:
+    theirs = [row for row in containers if row not in mine and _lists(row) & _lists(new)]
+    return max(theirs, key=lambda row: row.is_up, default=None)
+
+
+def _lists(row: ContainerRow) -> set[str]:
+    return {name for word in _MOUNTS for name in row.props.get(word, "").split(",") if name}
 
 
 def serving_tag(containers: Sequence[ContainerRow], node: str) -> Tag | None:
@@ -151,6 +173,8 @@ def next_step(seen: Seen, progress: Progress) -> Step:
     old, new = seen.old, seen.new
     if new is None or new.tag is None:
         return _without_new(old, progress)
+    if old is None and seen.theirs is not None and progress.failure is not None and not new.tag.is_recorded:
+        return _returning(None, new, progress)
     if old is None or (progress.is_ram_lost and not new.tag.is_recorded):
         return _alone(new, progress)
     if new.tag.is_recorded:
@@ -201,10 +225,13 @@ def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> St
     return Step.ARM if progress.is_guard_late else Step.AWAIT_SWAP
 
 
-def _returning(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
+def _returning(old: ContainerRow | None, new: ContainerRow, progress: Progress) -> Step:
+    """Back to the old one; None where somebody took it for their own, so that it is left as they have it."""
     tag = new.tag or Tag("")
-    is_at_it = tag.failed is not None and not (tag.is_back or progress.is_guard_late)
-    if old.is_up and not (new.is_up or new.state is ContainerState.STOPPING or is_at_it):
+    is_told_to_swap = old is None and progress.triggered is not None
+    is_at_it = (tag.failed is not None or is_told_to_swap) and not (tag.is_back or progress.is_guard_late)
+    is_old_fine = old is None or old.is_up
+    if is_old_fine and not (new.is_up or new.state is ContainerState.STOPPING or is_at_it):
         return Step.DISCARD
     is_told = tag.failed is not None or tag.is_aborted
     if progress.is_guard_late or not (is_told or tag.armed is not None):

@@ -81,6 +81,10 @@ class Swap:
         self._has_swapped = False
         self._serving: Tag | None = None
         """Of the container that serves now."""
+        self._theirs: ContainerRow | None = None
+        """What was the old one until somebody took it for their own."""
+        self._way_back: str | None = None
+        """What proved the old container once it was gone back to."""
         self._remaining: tuple[Problem, ...] = ()
         self._restored: tuple[Problem, ...] = ()
         """That the old container was given its state back."""
@@ -155,10 +159,13 @@ class Swap:
         containers = await gather_containers(work.session)
         seen = seen_of(containers, self._transaction.node, self._transaction.id)
         self._serving = serving_tag(containers, self._transaction.node)
+        self._theirs = seen.theirs or next((row for row in containers if self._is_theirs(row)), None)
         tag = seen.new.tag if seen.new is not None else None
         self._restored = self._restored or state_restored(tag)
         self._has_swapped = self._has_swapped or seen.is_swapped or (tag is not None and tag.failed is not None)
         failure = self._progress.failure
+        if failure is None and self._theirs is not None and (seen.new is None or seen.is_taken):
+            failure = self._steps.taken(self._theirs)
         if failure is None and seen.new is not None and tag is not None:
             failure = await self._steps.with_last_words(seen.new, going_back(tag))
         is_ram_lost = self._progress.is_ram_lost or await _is_gone(work, seen.old)
@@ -170,6 +177,10 @@ class Swap:
             failure = self._steps.stranded()
         self._progress = replace(self._progress, failure=failure, is_ram_lost=is_ram_lost)
         return seen
+
+    def _is_theirs(self, row: ContainerRow) -> bool:
+        is_known = row.id == (self._theirs or self._old).id
+        return is_known and (row.tag is None or row.tag.node != self._transaction.node)
 
     async def _do(self, work: NodeWork, step: Step, seen: Seen) -> None:
         steps, progress = self._steps, self._progress
@@ -245,7 +256,7 @@ class Swap:
         """The old container proves that it serves; the new one goes in either case, since nothing would use it."""
         try:
             if self._has_swapped and seen.old is not None:
-                await self._steps.prove_old(seen.old)
+                self._way_back = await self._steps.prove_old(seen.old)
         finally:
             if seen.new is not None:
                 self._remaining = await self._steps.discard(seen.new)
@@ -261,12 +272,14 @@ class Swap:
         failure = self._progress.failure or (None if is_done else self._steps.stranded())
         if failure is None:
             return Swapped(self._updated())
-        verdict = self._judge(failure, way_back=None if self._serving else "changed-underway")
+        is_theirs = self._theirs is not None and self._theirs.is_up
+        verdict = self._judge(failure, way_back=None if self._serving or is_theirs else "changed-underway")
         if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
             failure = replace(failure, hint="publish a corrected image; the next run takes it up")
         ended = replace(self._result().ended(verdict.outcome, failure), warnings=(*self._restored, *self._remaining))
         if self._serving is not None:  # after a bridge broke down, that is not what it began with
             ended = replace(ended, to_version=self._serving.version, to_digest=self._serving.platform)
+            ended = replace(ended, evidence=self._way_back or str(Evidence.RECORD))
         return Swapped(ended, verdict.hold, is_hollow(failure))
 
     def _broken(self, error: MttsError) -> Swapped:
@@ -321,8 +334,9 @@ class Swap:
 
     def _result(self) -> NodeResult:
         """The node as it was, with what the attempt has cost so far."""
+        is_unknown = self._theirs is not None and self._old.tag is not None and self._old.tag.next_in is not None
         return replace(
-            self._work.as_found(self._old.tag),
+            self._work.as_found(None if is_unknown else self._old.tag),
             strategy=self._transaction.strategy,
             downtime_s=self._work.outage.duration_s,
             samples=tuple(self._samples) if self._work.mark.wrote else (),

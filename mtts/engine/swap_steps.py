@@ -71,6 +71,15 @@ class SwapSteps:
         """Why a container in memory cannot take the node's place."""
         return Problem("changed-underway", "the router restarted, and what lay in its memory is gone")
 
+    def taken(self, theirs: ContainerRow) -> Problem:
+        """Why a swap ends whose old container is not ours any more."""
+        router = self._work.router.name
+        return Problem(
+            "changed-underway",
+            f"{theirs.label} has the state of node {self._transaction.node}, and its comment is not of mtts any more",
+            f"mtts deploy {router} --adopt takes it over as it is",
+        )
+
     async def with_last_words(self, new: ContainerRow, failure: Problem | None) -> Problem | None:
         """A failure that only the guard saw, with what the container had to say: its log goes with it."""
         if failure is None or failure.code != "crash-loop":
@@ -228,8 +237,8 @@ class SwapSteps:
         except StepFailedError as error:
             raise await self._with_copy(error, seen.old) from error
 
-    async def prove_old(self, old: ContainerRow) -> None:
-        """The old container serves again, as the same node.
+    async def prove_old(self, old: ContainerRow) -> str | None:
+        """What proved that the old container serves again, as the same node.
 
         It is not stopped while it may be online: this session may run through it, and nothing would start it again.
         """
@@ -243,6 +252,7 @@ class SwapSteps:
                 raise await self._with_copy(error, old) from error
             again = Stop(old.root_dir, old.label, "the key is read at a start", disruptive=False)
             await self._applier.apply_all([again, Start(old.root_dir, old.label, "to log in"), proof])
+        return self._applier.evidence
 
     async def _with_copy(self, error: StepFailedError, old: ContainerRow | None) -> StepFailedError:
         """The same error, with what may bring the old container back where a guard died before it could try that."""

@@ -9,7 +9,7 @@ from mtts.core.facts import ContainerState
 from mtts.core.tag import Tag
 from mtts.core.transaction import Progress, Seen, Step, going_back, next_step, seen_of, state_restored
 from tests.core.examples import a_container
-from tests.core.swap_model import OLD, RECORDED, RETIRED, STAGED, WHY, Box, Kind, Run, World, seen
+from tests.core.swap_model import OLD, RECORDED, RETIRED, STAGED, TX, WHY, Box, Kind, Run, World, seen
 from tests.core.swap_search import left_alone, reachable
 
 S = ContainerState
@@ -175,6 +175,52 @@ def test_a_swap_is_found_by_its_tags(comments: list[str], old: str | None, new: 
         [a_container(**{".id": f"*{n}"}, comment=text) for n, text in enumerate(comments, 1)], "tailscale", "t1"
     )
     assert [one and one.id for one in (found.old, found.new)] == [old, new]
+
+
+TAKEN: dict[str, tuple[Box, Progress, bool, Step]] = {
+    "it was never started": (new(S.STOPPED, ARMED), READY, True, Step.DISCARD),
+    "its image is on its way": (new(S.EXTRACTING), Progress(), True, Step.DISCARD),
+    "a guard was told to swap": (new(S.STOPPED, ARMED), TRIGGERED, True, Step.ABORT),
+    "a guard was told to go back": (new(S.RUNNING, ABORTED), TRIGGERED, False, Step.AWAIT_RETURN),
+    "a guard goes back": (new(S.STOPPED, WENT_BACK), Progress(), True, Step.AWAIT_RETURN),
+    "a guard went back": (new(S.STOPPED, IS_BACK), TRIGGERED, True, Step.DISCARD),
+    "no guard is there": (new(S.RUNNING), replace(TRIGGERED, is_guard_late=True), False, Step.RESTORE),
+    "it does not stop": (new(S.STOPPING), replace(TRIGGERED, is_guard_late=True), True, Step.RESTORE),
+    "it was stopped from here": (new(S.STOPPED), replace(TRIGGERED, is_guard_late=True), True, Step.DISCARD),
+    "it is recorded": (new(S.RUNNING, RECORDED), TRIGGERED, False, Step.END),
+}
+"""What somebody took for their own is left as they have it, whatever becomes of the new one."""
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_nobody_proved_goes_where_somebody_took_the_old_one_for_their_own(name: str) -> None:
+    box, progress, is_taken, step = TAKEN[name]
+    theirs = a_container(comment="mine now")
+    found = Seen(None, seen(World(None, box)).new, theirs)
+
+    assert next_step(found, replace(progress, failure=WHY)) is step
+    assert replace(found, theirs=replace(theirs, state=S.STOPPED)).is_taken is is_taken
+    assert found.is_taken is (name != "it is recorded")
+
+
+@pytest.mark.parametrize(
+    ("comment", "lists", "is_theirs"),
+    [
+        ("mine now", "tailscale", True),
+        ("", "web,tailscale", True),
+        ("mtts:web v=1", "tailscale", True),
+        ("mine now", "web", False),
+        ("mine now", "", False),
+        (str(OLD), "tailscale", False),
+    ],
+)
+@pytest.mark.parametrize("word", ["mounts", "mountlists"])
+def test_a_container_with_the_node_s_mounts_and_without_its_tag_is_somebody_s(
+    comment: str, lists: str, word: str, *, is_theirs: bool
+) -> None:
+    staged = a_container(**{".id": "*2", word: "tailscale"}, comment=str(STAGED))
+    found = seen_of([a_container(**{".id": "*1", word: lists}, comment=comment), staged], "tailscale", TX)
+    assert (found.theirs is not None) is is_theirs
 
 
 @pytest.mark.parametrize(

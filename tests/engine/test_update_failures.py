@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mtts.core.health import Evidence
 from mtts.core.image import Digest
 from mtts.core.inventory import Timing
 from mtts.core.outcome import NodeResult, Outcome, exit_code
@@ -159,6 +160,8 @@ def _assert_told(result: NodeResult, story: Story) -> None:
     assert (result.from_version, result.to_version) == ("1.2.3", "1.2.3")
     assert result.from_digest == result.to_digest
     assert (result.downtime_s is None) == (result.outcome is Outcome.KEPT_OLD)
+    assert result.evidence
+    assert (result.evidence == Evidence.RECORD) == (result.outcome is Outcome.KEPT_OLD)
 
 
 async def _assert_next_one_is_well(here: Deployment, store: Store, story: Story) -> None:
