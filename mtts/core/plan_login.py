@@ -17,7 +17,7 @@ from mtts.core.inventory import NodeSpec, Router
 from mtts.core.node_context import NodeContext, has_identity, keeps_key, place_key, retire_key
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import place_of
-from mtts.core.slots import not_deployed
+from mtts.core.slots import bridge_down, not_deployed, slots_of, transaction_open
 
 
 def plan_login(*, router: Router, node: NodeSpec, facts: Facts, reauth: bool) -> Plan:
@@ -48,8 +48,14 @@ def plan_login(*, router: Router, node: NodeSpec, facts: Facts, reauth: bool) ->
 
 def _cannot_login(context: NodeContext, *, reauth: bool) -> Problem | None:
     router, node, facts = context.router, context.node, context.facts
-    containers = facts.containers_of(node.name)
-    if len(containers) != 1 or (containers[0].tag and containers[0].tag.adopted):
+    slots = slots_of(facts.containers, node.name)
+    if isinstance(slots, Problem):
+        return slots
+    if slots.is_bridge_down:
+        return bridge_down(router.name, node.name, slots)
+    if slots.leftovers and slots.open_transaction is not None:
+        return transaction_open(router.name, node.name)
+    if slots.leftovers or slots.live is None or (slots.live.tag and slots.live.tag.adopted):
         return not_deployed(router.name, node.name)
     if node.auth_key is None:
         return Problem("auth-key-missing", f"node {node.name} has no auth key", "set `auth_key:` of the node")

@@ -53,7 +53,7 @@ from mtts.core.node_context import (
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
 from mtts.core.pull_room import pull_flash_bytes
-from mtts.core.slots import clearing, slots_of, state_unknown
+from mtts.core.slots import bridge_down, clearing, slots_of, state_unknown
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
 
@@ -96,6 +96,9 @@ def _plan(context: NodeContext, *, adopt: bool, refusals: list[Problem], warning
     slots = slots_of(facts.containers, node.name)
     if isinstance(slots, Problem):
         refusals.append(slots)
+        return []
+    if slots.is_bridge_down:
+        refusals.append(bridge_down(context.router.name, node.name, slots))
         return []
     container, settling = slots.live, list(clearing(slots)) if slots.leftovers else []
     if settling and container is not None:

@@ -35,6 +35,22 @@ class Slots:
         confirmed = [tag.tx for tag in recorded if tag.tx] if len(recorded) > 1 else []
         return next(iter((*staged, *confirmed)), None)
 
+    @property
+    def is_bridge_down(self) -> bool:
+        """Whether the node lived in memory and does not run there: after a restart of the router nothing of it is left.
+
+        What runs beside it may be what the router brought back by itself, and only the swap's own end tells.
+        """
+        live = self.live
+        return live is not None and live.tag is not None and live.tag.in_ram and not live.is_up
+
+    @property
+    def in_service(self) -> ContainerRow | None:
+        """The container that does the node's work: what runs in the place of one that was lost with the memory."""
+        if not self.is_bridge_down:
+            return self.live
+        return next((row for row in self.leftovers if row.is_up), self.live)
+
 
 def slots_of(containers: Sequence[ContainerRow], node: str) -> Slots | Problem:
     """Sort the containers of a node; a problem where nothing tells which of them it is.
@@ -111,6 +127,14 @@ def transaction_open(router: str, node: str) -> Problem:
         f"an update of node {node} is open",
         f"once no run is at work on {router}: mtts resume {router}",
     )
+
+
+def bridge_down(router: str, node: str, slots: Slots) -> Problem:
+    """A container in memory is not to be started in the node's place: only the rest of its update mends it."""
+    is_open = transaction_open(router, node)
+    hint = is_open.hint if slots.open_transaction is not None else f"mtts update {router}"
+    message = f"node {node} lived in memory for the time of an update, which is not over"
+    return Problem(is_open.code, message, hint)
 
 
 def state_unknown(row: ContainerRow) -> Problem:

@@ -24,8 +24,9 @@ class NodeStatus:
     health: Health | None
     free_flash_bytes: int | None
     total_flash_bytes: int | None
-    has_open_update: bool = False
-    """Whether an update is under way, or was interrupted: the container is the one that served before it."""
+    open_update: Problem | None = None
+    """That an update is under way, or was interrupted: the container is the one that served before it, unless that was
+    lost with the router's memory and another one runs."""
 
     @property
     def is_current(self) -> bool | None:

@@ -107,6 +107,17 @@ class Seen:
             return False
         return old.is_up and not new.is_up and new.tag.failed is None and not new.tag.is_aborted
 
+    @property
+    def came_back(self) -> bool:
+        """Whether the old one serves although the new one was recorded: the power was cut before the handover.
+
+        Another attempt interrupts the node, so that it waits for its turn like the first one.
+        """
+        old, new = self.old, self.new
+        if old is None or old.tag is None or new is None or new.tag is None or new.tag.in_ram:
+            return False
+        return old.is_up and not new.is_up and old.tag.is_recorded and new.tag.is_recorded
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

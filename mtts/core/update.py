@@ -36,6 +36,8 @@ class Repair:
     """The right release is there and does not run."""
 
     why: str
+    is_blind: bool = False
+    """Nobody could say what the image is now, so that nothing speaks against what is staged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Leave:
     """Nothing is written, for this reason."""
 
     problem: Problem
+    is_blind: bool = False
+    """As of a repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def decide(
         or (tag.in_ram and not live.is_up)
     )
     if latest.problem is not None:
-        return _without(latest.problem, ailment, is_lost=is_lost)
+        return _without(latest.problem, ailment, is_lost=is_lost, is_blind=True)
     current = _is_current(live, tag, latest, policy.known)
     if isinstance(current, Ask):
         return current
@@ -120,14 +124,14 @@ def decide(
     if against is None:
         why = "it runs from memory" if tag.in_ram else "its image is gone"
         return Swap(latest.release, why if current else "the image changed")
-    return _without(against, ailment, is_lost=is_lost)
+    return _without(against, ailment, is_lost=is_lost, is_blind=False)
 
 
-def _without(problem: Problem, ailment: str | None, *, is_lost: bool) -> Decision:
+def _without(problem: Problem, ailment: str | None, *, is_lost: bool, is_blind: bool) -> Decision:
     """What is left where no other release can be had."""
     if is_lost:
         return Lost(problem)
-    return Leave(problem) if ailment is None else Repair(ailment)
+    return Leave(problem, is_blind) if ailment is None else Repair(ailment, is_blind)
 
 
 def recorded(live: ContainerRow | None, *, router: str, node: str) -> tuple[ContainerRow, Tag] | Problem:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from mtts.core.changes import PlaceKey
 from mtts.core.errors import MttsError
 from mtts.core.flash import FlashSample, Moment
-from mtts.core.outcome import NodeResult, Outcome, settle
+from mtts.core.outcome import NodeResult, Outcome
 from mtts.engine.apply import Applier
-from mtts.engine.gather import gather_containers
 from mtts.engine.observe import NodeObserver
 from mtts.engine.planning import Planned
 from mtts.engine.sample import sample
 from mtts.engine.services import NodeWork
+from mtts.engine.standing import outcome_of
 
 
 async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, done: Outcome) -> NodeResult:
@@ -30,7 +30,7 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         await applier.apply_all(planned.plan.changes)
         after = await sample(work.services, work.session, work.router, Moment.COMMITTED)
     except MttsError as error:
-        outcome = settle(error, wrote=work.mark.wrote, serving=await _is_serving(work))
+        outcome, _ = await outcome_of(work, error)
         return replace(
             as_found.ended(outcome, error.problem),
             samples=(before,) if work.mark.wrote else (),
@@ -46,12 +46,3 @@ async def execute(work: NodeWork, observer: NodeObserver, planned: Planned, *, d
         evidence=applier.evidence,
         warnings=planned.plan.warnings,
     )
-
-
-async def _is_serving(work: NodeWork) -> bool:
-    """Whether a verified container of the node is up now: what stood before the run may have been stopped by it."""
-    try:
-        containers = await gather_containers(work.session)
-    except MttsError:  # a session that is lost tells nothing, and `settle` knows that it is lost
-        return False
-    return any(row.is_up for row in containers if row.tag and row.tag.node == work.node.name and row.tag.is_recorded)

@@ -9,7 +9,7 @@ from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult, Outcome
 from mtts.core.plan import Plan
 from mtts.core.preflight import Check, Level, NodeChecks
-from mtts.core.slots import not_deployed, slots_of, transaction_open
+from mtts.core.slots import Slots, bridge_down, not_deployed, slots_of, transaction_open
 from mtts.core.status import NodeLog, NodeStatus
 from mtts.engine.gather import gather, gather_containers
 from mtts.engine.nodes import on_each_node
@@ -94,7 +94,7 @@ def _only(containers: tuple[ContainerRow, ...], node: str, router: Router) -> Co
     mine = [row for row in containers if row.tag is not None and row.tag.node == node]
     if not mine:
         raise StepFailedError.of(not_deployed(router.name, node))
-    return mine[0]
+    return next((row for row in mine if row.is_up), mine[0])
 
 
 async def _lock_seen(work: NodeWork) -> Problem | None:
@@ -107,8 +107,8 @@ async def _status(work: NodeWork, facts: Facts) -> NodeStatus:
     slots = slots_of(facts.containers, work.node.name)
     if isinstance(slots, Problem):
         raise StepFailedError.of(slots)
-    container = slots.live
-    tag = container.tag if container else None
+    container = slots.in_service
+    tag = container.tag if container is slots.live and container else None
     return NodeStatus(
         router=work.router.name,
         node=work.node.name,
@@ -120,18 +120,25 @@ async def _status(work: NodeWork, facts: Facts) -> NodeStatus:
         health=facts.health,
         free_flash_bytes=facts.resource.free_flash_bytes,
         total_flash_bytes=facts.resource.total_flash_bytes,
-        has_open_update=slots.open_transaction is not None,
+        open_update=_open_update(work, slots),
     )
+
+
+def _open_update(work: NodeWork, slots: Slots) -> Problem | None:
+    router, node = work.router.name, work.node.name
+    if slots.is_bridge_down:
+        return bridge_down(router, node, slots)
+    return transaction_open(router, node) if slots.open_transaction is not None else None
 
 
 def _judge(work: NodeWork, status: NodeStatus) -> NodeResult:
     as_found = replace(work.as_found(), from_version=status.version)
-    is_open = transaction_open(work.router.name, work.node.name)
+    is_open = status.open_update
     if status.state == "absent" or status.serves:
         evidence = str(status.health.evidence) if status.health else None
-        return replace(as_found, evidence=evidence, warnings=(is_open,) if status.has_open_update else ())
+        return replace(as_found, evidence=evidence, warnings=() if is_open is None else (is_open,))
     said = f", and the node says {status.health.backend_state}" if status.health else ""
-    if status.has_open_update:
+    if is_open is not None:
         told = replace(is_open, message=f"the container is {status.state}{said}, and {is_open.message}")
         return as_found.ended(Outcome.PENDING, told)
     problem = Problem("not-healthy", f"the container is {status.state}{said}", f"mtts deploy {work.router.name}")

@@ -13,7 +13,7 @@ from mtts.core.outcome import NodeResult, Outcome, after, settle
 from mtts.core.plan_update import bridge_taken_down, open_swap
 from mtts.core.platforms import router_platform
 from mtts.core.slots import Slots, is_in_memory, not_deployed, removals, serving
-from mtts.core.transaction import seen_of
+from mtts.core.transaction import Seen, Step, Transaction, seen_of
 from mtts.core.verdict import Hold
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_resource
@@ -21,7 +21,8 @@ from mtts.engine.observe import NodeObserver
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import Mark, NodeWork
 from mtts.engine.standing import standing
-from mtts.engine.swap import Swap
+from mtts.engine.swap import Swap, is_gone
+from mtts.engine.swap_steps import SwapSteps
 from mtts.engine.transaction_log import TransactionLog, close_settled
 
 
@@ -30,7 +31,7 @@ class Settled:
     """A node whose earlier swaps are over."""
 
     slots: Slots
-    """A release that is staged and was not tried yet is still there."""
+    """A release that is staged and waits for its turn is still there."""
     result: NodeResult | None = None
     """How an open swap ended."""
     warnings: tuple[Problem, ...] = ()
@@ -83,13 +84,18 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     if id_ is None:
         return await without_strays(work, Settled(slots))
     seen = seen_of((*slots.leftovers, *_live(slots)), work.node.name, id_)
-    if seen.new is None or seen.awaits_turn:
+    if seen.new is None:
         return Settled(slots)
+    if seen.awaits_turn:
+        is_lost = await is_gone(work, seen.new)
+        return await without_strays(work, Settled(slots)) if is_lost else Settled(slots)
     old = seen.old or seen.new  # in place, there is none any more
     resource = await gather_resource(work.session, work.router)
     work.tell(Kind.STEP, f"! a swap to {seen.new.label} is open")
     transaction = open_swap(id_, node=work.node, dialect=Dialect(resource.version), old=old, new=seen.new)
     log = await TransactionLog.begin(work, transaction, old=old, resource=resource)
+    if seen.came_back:
+        return await _restaged(work, transaction, seen, log, resource)
     release = await _staged_release(work, resource, transaction.staged.platform)
     swapped = await Swap(work, transaction, old=old, resource=resource, log=log, release=release).run()
     hold = Hold.NOWHERE if swapped.is_hollow else swapped.hold  # a clean pull is what tells
@@ -98,6 +104,19 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
         return Settled(slots, swapped.result, said)
     async with work.anew() as again:
         return Settled(await standing(again), swapped.result, said)
+
+
+async def _restaged(
+    work: NodeWork, transaction: Transaction, seen: Seen, log: TransactionLog, resource: Resource
+) -> Settled:
+    """The node with a release that waits for its turn once more; nothing of this is felt."""
+    staged = transaction.staged
+    if staged.platform is not None:  # no other was recorded
+        log.after(Step.PROVE_IMAGE)
+    observer = NodeObserver(work.session, Dialect(resource.version))
+    await SwapSteps(work, transaction, observer, None).restage(seen)
+    waits = f"the router restarted before {staged.version or staged.node} had taken over for good; it is tried again"
+    return Settled(await standing(work), warnings=(Problem("release-staged", waits),))
 
 
 async def without_strays(work: NodeWork, settled: Settled) -> Settled:
@@ -116,7 +135,9 @@ async def without_strays(work: NodeWork, settled: Settled) -> Settled:
     else:
         work.tell(Kind.STEP, f"! {remaining.message}")
         said = replace(remaining, message=f"{listed} was left by an update that was interrupted: {remaining.message}")
-    return settled.cleared(await standing(work), said)
+    cleared = settled.cleared(await standing(work), said)
+    await close_settled(work, cleared.slots.open_transaction)
+    return cleared
 
 
 async def _clear(work: NodeWork, slots: Slots, observer: NodeObserver) -> Problem | None:

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from mtts.core.errors import MttsError
 from mtts.core.inventory import Router
-from mtts.core.outcome import NodeResult, settle
+from mtts.core.outcome import NodeResult, Outcome, settle
 from mtts.engine.router_lock import RouterLock
 from mtts.engine.services import NodeWork, Services, late
+from mtts.engine.standing import outcome_of
 from mtts.ports import RouterSession
 
 Found = TypeVar("Found")
@@ -44,7 +45,8 @@ async def on_each_node(
                 try:
                     done.append(await do(work))
                 except MttsError as error:
-                    done.append((_faulted(work, error), None))
+                    outcome, tag = await outcome_of(work, error)
+                    done.append((work.as_found(tag).ended(outcome, error.problem), None))
     except TimeoutError:
         return done + _left(router, done, late(router, services.timeout_s), work)
     except MttsError as error:  # no session came about
@@ -78,17 +80,17 @@ async def _lock(
 def _left(
     router: Router, done: list[tuple[NodeResult, Found | None]], error: MttsError, work: NodeWork | None
 ) -> list[tuple[NodeResult, Found | None]]:
-    """The nodes without a result: the first of them was under way in `work`, nothing was done to the others."""
+    """The nodes without a result: the first of them was under way in `work`, nothing was done to the others.
+
+    Nobody can be asked how that one stands.
+    """
+    untouched = settle(error, wrote=False, serving=False)
     return [
-        (_faulted(work, error) if work and node is work.node else _untouched(router, node.name, error), None)
+        (
+            NodeResult.of(router.name, node.name).ended(
+                Outcome.UNKNOWN if work and node is work.node and work.mark.wrote else untouched, error.problem
+            ),
+            None,
+        )
         for node in router.nodes[len(done) :]
     ]
-
-
-def _faulted(work: NodeWork, error: MttsError) -> NodeResult:
-    outcome = settle(error, wrote=work.mark.wrote, serving=False)
-    return work.as_found().ended(outcome, error.problem)
-
-
-def _untouched(router: Router, node: str, error: MttsError) -> NodeResult:
-    return NodeResult.of(router.name, node).ended(settle(error, wrote=False, serving=False), error.problem)

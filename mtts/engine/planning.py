@@ -73,10 +73,10 @@ async def resolve(work: NodeWork, facts: Facts) -> Release | Problem:
 async def with_health(work: NodeWork, observer: NodeObserver, facts: Facts) -> Facts:
     """The facts with one look at the node, when its container is up."""
     slots = slots_of(facts.containers, work.node.name)
-    live = None if isinstance(slots, Problem) else slots.live
-    if live is None or not live.is_up:
+    container = None if isinstance(slots, Problem) else slots.in_service
+    if container is None or not container.is_up:
         return replace(facts, health=None)
-    return replace(facts, health=await observer.quick(live))
+    return replace(facts, health=await observer.quick(container))
 
 
 def observer_for(work: NodeWork, facts: Facts) -> NodeObserver:

@@ -6,6 +6,7 @@ from mtts.core.errors import Problem
 from mtts.core.inventory import Router
 from mtts.core.outcome import NodeResult
 from mtts.core.router_lock import taken_away
+from mtts.core.slots import bridge_down
 from mtts.engine.leftovers import settle_swaps
 from mtts.engine.nodes import on_each_node
 from mtts.engine.quarantine import Quarantine
@@ -29,15 +30,18 @@ async def _resume(work: NodeWork, quarantine: Quarantine) -> NodeResult:
     as_found = work.as_found(slots.live.tag if slots.live is not None else None)
     if slots.open_transaction is None:
         await close_settled(work, None)
-        return replace(as_found, warnings=said)
+        is_down = slots.is_bridge_down
+        left = (bridge_down(work.router.name, work.node.name, slots),) if is_down else ()
+        return replace(as_found, warnings=(*said, *left))
     settled = await settle_swaps(work, slots, quarantine)
     if settled.result is None:
         waits = Problem(
             "release-staged",
-            f"a release is staged for node {work.node.name} and was not tried yet",
+            f"a release is staged for node {work.node.name} and waits for its turn",
             f"mtts update {work.router.name}",
         )
-        return replace(as_found, warnings=(*said, waits))
+        is_staged = settled.slots.open_transaction is not None
+        return replace(as_found, warnings=(*said, *settled.warnings, *((waits,) if is_staged else ())))
     return replace(settled.result, warnings=(*said, *settled.result.warnings, *settled.warnings))
 
 

@@ -168,10 +168,10 @@ class Swap:
             failure = self._steps.taken(self._theirs)
         if failure is None and seen.new is not None and tag is not None:
             failure = await self._steps.with_last_words(seen.new, going_back(tag))
-        is_ram_lost = self._progress.is_ram_lost or await _is_gone(work, seen.old)
+        is_ram_lost = self._progress.is_ram_lost or await is_gone(work, seen.old)
         serves_another = seen.old is None or seen.old.id != self._old.id  # one that booted: the plan would remove it
         has_lost_ground = self._old.is_up and seen.new is None and (is_ram_lost or serves_another)
-        if failure is None and (has_lost_ground or await _is_gone(work, seen.new)):
+        if failure is None and (has_lost_ground or await is_gone(work, seen.new)):
             failure = self._steps.restarted()
         if failure is None and seen.new is None and self._progress.is_guard_late:
             failure = self._steps.stranded()
@@ -343,7 +343,7 @@ class Swap:
         )
 
 
-async def _is_gone(work: NodeWork, row: ContainerRow | None) -> bool:
+async def is_gone(work: NodeWork, row: ContainerRow | None) -> bool:
     """Whether a container that lives in memory was lost with it, in a restart of the router."""
     if row is None or row.is_up or row.tag is None or not row.tag.in_ram or not row.is_imported:
         return False

@@ -120,7 +120,8 @@ class Update:
     async def _judge(self, work: NodeWork, slots: Slots) -> NodeResult:
         decision = await self._decide(work, slots.live)
         result = await self._follow(work, slots.live, decision)
-        if not slots.leftovers or result.changes_pending:
+        is_blind = isinstance(decision, Leave | Repair) and decision.is_blind
+        if not slots.leftovers or result.changes_pending or is_blind:
             return result
         return (await without_strays(work, Settled(slots))).told(result)  # what was staged is not wanted any more
 

@@ -9,10 +9,14 @@ from mtts.core.changes import AwaitHealthy, Change, PlaceKey, RetireKey, RunInsi
 from mtts.core.facts import Facts
 from mtts.core.plan import Plan
 from mtts.core.plan_login import plan_login
-from tests.core.examples import READY, a_container, a_node, a_resource, a_router, facts_of
+from tests.core.examples import READY, a_container, a_node, a_resource, a_router, digest, facts_of
 
 UP = a_container()
 DOWN = a_container(running="false", stopped="true")
+RECORDED = a_container(comment=f"mtts:tailscale v=1.90.1 platform={digest('2')}")
+LEFT = a_container(**{".id": "*9"}, running="false", stopped="true", root_dir="mtts/root/tailscale/b")
+STAGED = a_container(**{".id": "*9"}, running="false", stopped="true", comment="mtts:tailscale next=t1 v=1.92.0")
+IN_MEMORY = a_container(running="false", stopped="true", comment="mtts:tailscale v=1.92.0 tx=t1 ram")
 WITH_IDENTITY = replace(READY, state_bytes=2048)
 
 
@@ -77,7 +81,10 @@ def test_a_key_that_is_needed_again_stays(node: dict[str, Any]) -> None:
     ("facts", "options", "code"),
     [
         (facts_of(), {}, "not-deployed"),
-        (facts_of(containers=(UP, DOWN)), {}, "not-deployed"),
+        (facts_of(containers=(UP, DOWN)), {}, "duplicate-node"),
+        (facts_of(containers=(RECORDED, LEFT)), {}, "not-deployed"),
+        (facts_of(containers=(RECORDED, STAGED)), {}, "transaction-open"),
+        (facts_of(containers=(IN_MEMORY,)), {}, "transaction-open"),
         (facts_of(containers=(a_container(comment="mtts:tailscale adopted"),)), {}, "not-deployed"),
         (facts_of(containers=(UP,)), {"auth_key": None}, "auth-key-missing"),
         (facts_of(containers=(UP,), resource=a_resource(version="7.19.6")), {"reauth": True}, "setting-unsupported"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mtts.core.changes import AwaitHealthy, Change, Remove, Start, Stop
 from mtts.core.errors import Problem
 from mtts.core.facts import ContainerRow, container_label
-from mtts.core.slots import Slots, clearing, other_slot, ram_root, removals, serving, slots_of, starting
+from mtts.core.slots import Slots, bridge_down, clearing, other_slot, ram_root, removals, serving, slots_of, starting
 from tests.core.examples import a_container, digest
 
 RECORD = f"mtts:tailscale v=1.90.1 platform={digest('2')}"
@@ -184,3 +184,35 @@ def test_a_container_in_memory_is_called_by_its_node() -> None:
     assert container_label(ram_root("web", "b")) == "web-ram"
     assert container_label("flash/mtts/root/web/b") == "web-b"
     assert container_label("usb1/mtts-tmp/bridge/web/b") is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_down", "in_service"),
+    [
+        ([(f"{RECORD} ram", "running")], False, 1),
+        ([(f"{RECORD} ram", "stopped")], True, 1),
+        ([(f"{RECORD} ram", "running"), (f"{STAGED} next=t1", "stopped")], False, 1),
+        ([(f"{RECORD} ram", "stopped"), (f"{STAGED} next=t1", "running")], True, 2),
+        ([(f"{RECORD} ram", "stopped"), (f"{STAGED} next=t1", "stopped")], True, 1),
+        ([(f"{RECORD} ram", "stopped"), (f"{STAGED} tx=t1", "running")], False, 2),
+        ([(RECORD, "stopped"), (f"{STAGED} next=t1", "running")], False, 1),
+    ],
+    ids=[
+        "over the bridge", "lost in a restart", "about to leave the bridge", "brought back by the router",
+        "on its way back", "verified on the flash", "in the middle of a swap on the flash",
+    ],
+)  # fmt: skip
+def test_a_container_that_was_lost_with_the_memory_is_not_what_does_the_work(
+    rows: list[tuple[str, str]], *, is_down: bool, in_service: int
+) -> None:
+    found = _found([_row(number, *row) for number, row in enumerate(rows, 1)])
+    assert found.is_bridge_down is is_down
+    assert found.in_service is not None
+    assert found.in_service.label == f"tailscale-{'ab'[in_service % 2]}{in_service}"
+
+
+def test_a_bridge_that_is_down_is_mended_by_whatever_settles_its_update() -> None:
+    lost = _row(1, f"{RECORD} ram", "stopped")
+    alone, beside = _found([lost]), _found([lost, _row(2, f"{STAGED} next=t1")])
+    hints = [bridge_down("router1", "tailscale", slots).hint for slots in (alone, beside)]
+    assert hints == ["mtts update router1", "once no run is at work on router1: mtts resume router1"]

@@ -248,3 +248,29 @@ def test_a_swap_has_begun_once_the_old_one_is_not_up() -> None:
     assert not Seen(None, None).is_swapped
     assert not seen(World(SERVES, new(S.STOPPED))).is_swapped
     assert seen(World(STOPPING, new(S.STOPPED))).is_swapped
+
+
+@pytest.mark.parametrize(
+    ("old", "staged", "awaits", "came_back"),
+    [
+        (SERVES, new(S.STOPPED), True, False),
+        (SERVES, new(S.EXTRACTING), True, False),
+        (SERVES, new(S.STOPPED, ARMED), True, False),
+        (SERVES, new(S.STOPPED, WENT_BACK), False, False),
+        (SERVES, new(S.STOPPED, ABORTED), False, False),
+        (SERVES, new(S.STOPPED, RECORDED), False, True),
+        (SERVES, new(S.STOPPED, RECORDED, boots=True), False, True),
+        (SERVES, new(S.STOPPED, replace(RECORDED, in_ram=True)), False, False),
+        (SERVES, new(S.RUNNING, RECORDED), False, False),
+        (DOWN, new(S.STOPPED), False, False),
+        (DOWN, new(S.STOPPED, RECORDED), False, False),
+        (GAVE_WAY.now(S.RUNNING), new(S.STOPPED, RECORDED), False, False),
+        (None, new(S.STOPPED, RECORDED), False, False),
+        (SERVES, None, False, False),
+    ],
+)
+def test_an_attempt_that_would_interrupt_what_serves_waits_for_its_turn(
+    old: Box | None, staged: Box | None, *, awaits: bool, came_back: bool
+) -> None:
+    shown = seen(World(old, staged))
+    assert (shown.awaits_turn, shown.came_back) == (awaits, came_back)

@@ -78,7 +78,9 @@ CASES = {
     ),
     # a node that does not serve
     "stopped and current": Case(Repair("it is stopped"), _in("stopped"), Latest(digest("1"))),
-    "stopped and the registry is away": Case(Repair("it is stopped"), _in("stopped"), Latest(problem=DOWN)),
+    "stopped and the registry is away": Case(
+        Repair("it is stopped", is_blind=True), _in("stopped"), Latest(problem=DOWN)
+    ),
     "stopped and the index moved alone": Case(
         Repair("it is stopped"), _in("stopped"), Latest(digest("a"), digests=ReleaseDigests(digest("a"), digest("2")))
     ),
@@ -222,6 +224,27 @@ def test_what_is_left_alone_comes_with_what_helps(code: str) -> None:
             decision = decide(case.live, case.latest, case.policy, router="router1", node="tailscale")
             assert isinstance(decision, Leave | Lost)
             assert decision.problem.hint
+
+
+@pytest.mark.parametrize(
+    ("case", "is_blind"),
+    [
+        ("the registry is away", True),
+        ("the registry limits rates", True),
+        ("stopped and the registry is away", True),
+        ("held back everywhere", False),
+        ("an older label", False),
+        ("held back, and the old one is down", False),
+        ("a deploy that was never verified", False),
+    ],
+)
+def test_only_where_the_registry_says_nothing_does_nothing_speak_against_what_is_staged(
+    case: str, *, is_blind: bool
+) -> None:
+    known = CASES[case]
+    decision = decide(known.live, known.latest, known.policy, router="router1", node="tailscale")
+    assert isinstance(decision, Leave | Repair)
+    assert decision.is_blind is is_blind
 
 
 def test_a_container_that_was_started_in_vain_is_lost_like_one_whose_image_is_gone() -> None:
