@@ -31,7 +31,8 @@ async def test_a_release_that_is_staged_is_told_beside_the_node_that_serves(
 
     assert (status.state, status.version) == ("running", "1.2.3")
     assert (result.outcome, result.problem) == (Outcome.NO_OP, None)
-    assert [(warning.code, warning.hint) for warning in result.warnings] == [("transaction-open", HINT)]
+    said = [(warning.code, warning.hint) for warning in result.warnings]
+    assert said == [("transaction-open", HINT), ("lock-left", "mtts resume router1")]
 
 
 async def test_in_the_middle_of_a_swap_nobody_is_sent_to_a_deploy(deployment: MakeDeployment, store: Store) -> None:
