@@ -57,6 +57,7 @@ async def test_an_unchanged_router_is_not_asked_for_its_scripts(deployment: Make
     await here.update(store)
     await here.deploy()
 
-    asked = [entry.path for entry in here.router.journal[start:]]
+    lock = "?name=mtts-lock"  # a deploy looks after one that was left
+    asked = [entry.path for entry in here.router.journal[start:] if lock not in entry.words]
     assert "/container/print" in asked
     assert not any(path.startswith(("/system/script", "/system/scheduler")) for path in asked)
