@@ -4,12 +4,14 @@ Whatever happens to it, a node serves or comes back at a boot, and the next run 
 current.
 """
 
+from itertools import count
+
 import pytest
 
 from mtts.core.outcome import Outcome
 from mtts.core.tag import Tag
 from mtts.lab.journal import JournalEntry
-from mtts.lab.registry_faults import RegistryFault
+from mtts.lab.registry_faults import FaultKind, RegistryFault
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import Deployment, lab_image
@@ -287,3 +289,110 @@ async def test_a_tag_that_moves_during_the_pull_is_not_installed(deployment: Mak
 
         assert updater.up == [A]
         assert updater.said[-1].endswith("is not installed: the tag moved")
+
+
+@pytest.mark.parametrize("version", EVERY)
+async def test_a_lock_that_mtts_takes_while_the_registry_is_asked_is_respected(
+    deployment: MakeDeployment, version: str
+) -> None:
+    updater = await with_updater(deployment, version)
+    here = updater.here
+    here.publish("1.2.4")
+    comment = f"mtts:lock by=host/7 on=b run=r1 uptime={int(here.router.device.uptime_s)} longest=3600"
+    start = len(here.router.journal)
+
+    await updater.run_while(lambda: updater.ask("/system/script/add", name="mtts-lock", comment=comment, policy="read"))
+
+    assert updater.up == [A]
+    assert changes(updater, start) == []
+    assert [row["comment"] for row in here.rows("/system/script", name="mtts-lock")] == [comment]
+    assert updater.said[-1].endswith("mtts holds the router")
+
+
+async def test_a_lock_that_mtts_takes_at_the_same_moment_is_respected(deployment: MakeDeployment) -> None:
+    updater = await with_updater(deployment)
+    here = updater.here
+    here.publish("1.2.4")
+    stale = f"mtts:lock by=host/7 on=b run=r1 uptime={int(here.router.device.uptime_s) + 7200} longest=3600"
+    fresh = stale.replace("run=r1", "run=r2").replace("longest=3600", "longest=36000")
+    updater.ask("/system/script/add", name="mtts-lock", comment=stale, policy="read")
+
+    def take(_number: int, entry: JournalEntry) -> None:
+        if entry.path == "/system/script/remove" and entry.script:
+            updater.ask("/system/script/add", name="mtts-lock", comment=fresh, policy="read")
+
+    here.router.faults.on_write(take)
+
+    await updater.run()
+
+    assert updater.up == [A]
+    assert [row["comment"] for row in here.rows("/system/script", name="mtts-lock")] == [fresh]
+
+
+@pytest.mark.parametrize("version", EVERY)
+@pytest.mark.parametrize("what", ["record", "staged", "gone"])
+async def test_a_node_that_mtts_changed_while_the_registry_was_asked_is_left_to_the_next_run(
+    deployment: MakeDeployment, what: str, version: str
+) -> None:
+    updater = await with_updater(deployment, version)
+    here = updater.here
+    here.publish("1.2.4")
+    comment = here.container.item.values["comment"]
+
+    def change() -> None:
+        if what == "record":
+            updater.ask("/container/set", numbers="*1", comment=f"{comment} tx=1234")
+        elif what == "staged":
+            updater.ask(
+                "/container/add",
+                remote_image=str(here.node.image),
+                root_dir=B,
+                interface=here.rows("/container")[0]["interface"],
+                comment="mtts:tailscale next=1234",
+            )
+        else:
+            updater.ask("/container/set", numbers="*1", comment="somebody's own")
+
+    start = len(here.router.journal)
+    await updater.run_while(change)
+
+    assert updater.up == [A]
+    assert {entry.path for entry in changes(updater, start)} == {"/system/script/add", "/system/script/remove"}
+    assert updater.said[-1].endswith("the node changed meanwhile")
+    assert here.rows("/system/script", name="mtts-lock") == []
+    if what != "gone":
+        await updater.run()
+        assert_new_serves(here)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        pytest.param(version, kind, marks=() if (version, kind) == ("7.18.2", "status") else pytest.mark.slow)
+        for version in ("7.18.2", "7.24")
+        for kind in ("status", "truncate", "damage")
+    ],
+)
+async def test_a_registry_that_fails_at_any_question_leaves_one_release_whole(
+    deployment: MakeDeployment, version: str, kind: FaultKind
+) -> None:
+    updater = await with_updater(deployment, version)
+    here = updater.here
+    faults = here.lab.registry.faults
+    for number in count():
+        image = here.publish(f"1.2.{number + 4}")
+        watch = Watch(here)
+        faults.add(RegistryFault(kind, on="any", method="GET", after=number, times=1))
+        await updater.run()
+        watch.assert_kept()
+        assert updater.up == [here.container.root]
+        assert len(here.online) == len(here.lab.tailnet.nodes) == 1
+        assert here.rows("/system/script", name="mtts-lock") == []
+        assert updater.memory == "mtts:updater", "that the registry fails says nothing of a release"
+        if len(faults.active) > 0:
+            break
+        await updater.run()
+        tag = Tag.parse(here.container.item.values["comment"])
+        assert tag is not None
+        assert str(tag.platform) == image.manifest_digest(str(PLATFORM))
+    assert number > 4

@@ -119,7 +119,7 @@ async def test_a_run_that_is_ended_while_the_new_one_is_watched_is_made_good_by_
 
 
 @pytest.mark.parametrize("version", EVERY)
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("k", [1, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 4, 5)), 3])
 async def test_a_power_cut_on_the_way_back_is_made_good_by_the_next_run(
     deployment: MakeDeployment, version: str, k: int
 ) -> None:

@@ -1,6 +1,7 @@
 """A router with a deployed node and its own updater, which the scheduler runs."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,10 @@ from mtts.core.version import Version
 from mtts.lab.call import Call, Caller
 from mtts.lab.command import Command
 from mtts.lab.container import UP
+from mtts.lab.http import Request, Response
 from mtts.lab.journal import JournalEntry
 from mtts.lab.menus.users import POLICIES
+from mtts.lab.registry import LabRegistry
 from mtts.lab.reply import Reply
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import Deployment, LabClock, lab_image
@@ -86,6 +89,21 @@ class Updater:
         async with asyncio.timeout(60):  # of real time: its questions to the registry are real ones
             while self.here.router.device.scripts.jobs:
                 await self.here.wait(1)
+
+    async def run_while(self, happens: Callable[[], object]) -> None:
+        """One run, in which something happens when it asks the registry for the first time."""
+        left = [happens]
+
+        def serve(self: LabRegistry, request: Request) -> Response:
+            if left:
+                left.pop()()
+            return serving(self, request)
+
+        serving = LabRegistry._serve
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(LabRegistry, "_serve", serve)
+            await self.run()
+        assert not left, "it was never asked"
 
     @property
     def memory(self) -> str:

@@ -116,25 +116,43 @@
   :set total ($total + [:tonum [:pick $text 0 2]] * 3600 + [:tonum [:pick $text 3 5]] * 60)
   :return ($total + [:tonum [:pick $text 6 8]])
 }
-:local hold do={
-  :foreach id in=[/system/script/find where name="mtts-lock"] do={/system/script/remove $id}
-  /system/script/add name="mtts-lock" policy=read source="# The updater writes to this router." \
-    comment=("mtts:lock by=updater/0 on=router run=" . $1 . " uptime=" . $2 . " longest={{longest}}")
+# Whether the run $1 has the router to itself, at the uptime $2, or could have: it takes the lock where $3 is "take". One
+# run at a time writes to a router: mtts and this script hold the same lock. Nobody holds it after a restart, after the
+# longest that its holder may need, or where it is of an earlier run of this script. Only one script can have its name,
+# so that of two that take it at once the add of one fails.
+:local lock do={
+  :foreach id in=[/system/script/find where name="mtts-lock"] do={
+    :local said ""
+    :do {:set said ([:tostr [/system/script/get $id comment]] . " ")} on-error={}
+    :local words [:toarray ""]
+    :foreach name in={" run="; " uptime="; " longest="} do={
+      :local text ""
+      :local at [:find $said $name]
+      :if ([:typeof $at] = "num") do={
+        :set text [:pick $said ($at + [:len $name]) [:len $said]]
+        :set text [:pick $text 0 [:find $text " "]]
+      }
+      :set words ($words , $text)
+    }
+    :local age 0
+    :if ([:typeof [:tonum ($words->1)]] = "num") do={:set age ($2 - [:tonum ($words->1)])}
+    :local longest [:tonum ($words->2)]
+    :if ([:typeof $longest] != "num") do={:set longest 86400}
+    :if (($words->0) != $1 && $age >= 0 && $age <= $longest) do={:return false}
+    :if ($3 = "take") do={:do {/system/script/remove $id} on-error={}}
+  }
+  :if ($3 != "take") do={:return true}
+  :local isTaken false
+  :do {
+    /system/script/add name="mtts-lock" policy=read source="# The updater writes to this router." \
+      comment=("mtts:lock by=updater/0 on=router run=" . $1 . " uptime=" . $2 . " longest={{longest}}")
+    :set isTaken true
+  } on-error={}
+  :return $isTaken
 }
 
-# One run at a time writes to a router: mtts and this script hold the same lock. Nobody holds it after a restart, after
-# the longest that its holder may need, or where it is of an earlier run of this script.
-:local isFree true
+:local isFree [$lock $me [$seconds [/system/resource/get uptime]] "look"]
 :if ([:len [/system/script/job/find where script=$me]] > 1) do={:set isFree false}
-:foreach id in=[/system/script/find where name="mtts-lock"] do={
-  :local said ([:tostr [/system/script/get $id comment]] . " ")
-  :local since [:tonum [$word $said " uptime="]]
-  :local age 0
-  :if ([:typeof $since] = "num") do={:set age ([$seconds [/system/resource/get uptime]] - $since)}
-  :local longest [:tonum [$word $said " longest="]]
-  :if ([:typeof $longest] != "num") do={:set longest 86400}
-  :if ([$word $said " run="] != $me && $age >= 0 && $age <= $longest) do={:set isFree false}
-}
 :if ($isFree) do={:onerror problem in={
   # Which container is the node: of those that were verified the one that is up, else the latest.
   :local mine [:toarray ""]
@@ -165,8 +183,8 @@
   # What an interrupted update left is settled: the node serves, and nothing else of it is there.
   :local isOurs false
   :if ([:len $mine] > 1 || ![$shows $live $up]) do={
-    $hold $me [$seconds [/system/resource/get uptime]]
-    :set isOurs true
+    :set isOurs [$lock $me [$seconds [/system/resource/get uptime]] "take"]
+    :if (!$isOurs) do={:error "mtts holds the router"}
   }
   :if (![$shows $live $up]) do={
     :foreach id in=$mine do={:if ($id != $live) do={$bring $id $rest "stop" {{stop}}}}
@@ -227,8 +245,18 @@
     :if ([$word $record " with="] != "") do={:set release ($release . " with=" . [$word $record " with="])}
     :local staged ($node . " next=" . $swap . $release)
     :local verified ($node . $release . " tx=" . $swap)
+    :if (!$isOurs) do={
+      # The registry took its time, in which mtts may have been here.
+      :if (![$lock $me [$seconds [/system/resource/get uptime]] "take"]) do={:error "mtts holds the router"}
+      :local others 0
+      :foreach id in=[/container/find] do={
+        :if ($id != $live && [:pick ([$comment $id] . " ") 0 ([:len $node] + 1)] = ($node . " ")) do={
+          :set others ($others + 1)
+        }
+      }
+      :if ($others > 0 || ([$comment $live] . " ") != $record) do={:error "the node changed meanwhile"}
+    }
     :local old [$row $live]
-    :if (!$isOurs) do={$hold $me [$seconds [/system/resource/get uptime]]}
 
     # Stage: nothing of it is felt. Until it is unpacked whole it carries the bare tag, which anybody may clear away.
     :log info "$me: $latest is pulled"
