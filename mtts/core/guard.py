@@ -27,6 +27,10 @@ SIGKILL: Final = 9
 _TICKS_PER_S: Final = 5
 _START_TICKS: Final = 50
 _DYING_TICKS: Final = 25
+_RETURN_TICK_S: Final = 2
+RETURN_S: Final = 120.0
+"""How long a guard that goes back tries to have the old container stay up, once the new one was told to stop."""
+
 _SLOT = re.compile(r"\{\{([a-z]+)\}\}")
 _ID = re.compile(r"\*[0-9A-Fa-f]+")
 
@@ -55,14 +59,10 @@ class GuardOrder:
     reserve_bytes: int = 0
     """What a copy leaves free of the flash."""
 
-    @property
-    def longest_s(self) -> float:
-        """How long it takes at most until it confirmed or went back."""
-        return 2 * self.stop_s + self.patience_s + (_START_TICKS + _DYING_TICKS) / _TICKS_PER_S + _RETURN_S
 
-
-_RETURN_S: Final = 10.0
-"""What the way back takes beyond the stop."""
+def longest_s(*, stop_s: float, patience_s: float) -> float:
+    """How long a guard takes at most until it confirmed or went back."""
+    return 2 * stop_s + patience_s + (_START_TICKS + _DYING_TICKS) / _TICKS_PER_S + RETURN_S
 
 
 def render_guard(template: str, order: GuardOrder, *, is_rehearsal: bool) -> str:
@@ -89,6 +89,7 @@ def render_guard(template: str, order: GuardOrder, *, is_rehearsal: bool) -> str
         "copy": _text(copy_of(order.state_file or "")),
         "reserve": str(order.reserve_bytes),
         "start": str(_START_TICKS),
+        "return": str(round(RETURN_S / _RETURN_TICK_S)),
         "patience": str(max(1, round(order.patience_s))),
     }
     return _SLOT.sub(lambda slot: values[slot[1]], template)

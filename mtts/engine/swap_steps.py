@@ -9,12 +9,12 @@ from mtts.core.desired import STATE_FILE
 from mtts.core.errors import Problem, StepFailedError
 from mtts.core.events import Kind
 from mtts.core.facts import ContainerRow, ContainerState, container_label
-from mtts.core.guard import GuardOrder, copy_of, retired
+from mtts.core.guard import RETURN_S, GuardOrder, copy_of, longest_s, retired
 from mtts.core.image import Release
 from mtts.core.plan_update import state_source
 from mtts.core.rows import items
 from mtts.core.tag import UNPROVEN, Tag
-from mtts.core.transaction import MOST_ATTEMPTS, Progress, Seen, Transaction, boots, seen_of
+from mtts.core.transaction import MOST_ATTEMPTS, STOP_STUCK, Progress, Seen, Transaction, boots, seen_of
 from mtts.engine import await_container, guard
 from mtts.engine.apply import Applier
 from mtts.engine.gather import gather_containers, read_file
@@ -57,7 +57,7 @@ class SwapSteps:
     def longest_s(self) -> float:
         """For how long the guard may be at work."""
         timing = self._work.router.timing
-        return 2 * timing.stop_s + timing.confirm_s + 2 * _GRACE_S
+        return longest_s(stop_s=timing.stop_s, patience_s=timing.confirm_s) + 2 * _GRACE_S
 
     def stranded(self) -> Problem:
         """Why a swap that somebody else began, or interfered with, is not finished."""
@@ -147,9 +147,10 @@ class SwapSteps:
         )
 
     async def await_change(self, seen: Seen) -> bool:
-        """Whether the guard moved before its time was over."""
+        """Whether the guard moved before its time was over; where it goes back, it may try that for a while unseen."""
         timing, clock = self._work.router.timing, self._work.services.clock
-        deadline = clock.monotonic() + timing.stop_s + _GRACE_S
+        tries_s = RETURN_S if _marks(seen).failed is not None else 0
+        deadline = clock.monotonic() + timing.stop_s + tries_s + _GRACE_S
         before = _picture(seen)
         while clock.monotonic() < deadline:
             await clock.sleep(timing.poll_s)
@@ -256,6 +257,8 @@ class SwapSteps:
 
     async def _with_copy(self, error: StepFailedError, old: ContainerRow | None) -> StepFailedError:
         """The same error, with what may bring the old container back where a guard died before it could try that."""
+        if error.problem.code == STOP_STUCK:  # it is not the state that keeps it down
+            return error
         state_file = None if old is None else await self._state_file(old)
         if state_file is None or await read_file(self._work.session, copy_of(state_file), "type") is None:
             return error

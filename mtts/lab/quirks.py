@@ -46,7 +46,7 @@ class Quirks:
     comments_survive_reboot: bool = True
     """A container's comment is still there after a reboot."""
     stop_counts_as_failure: bool = False
-    """A process that a `stop` ended has failed in the eyes of its restart policy; documentation says that it stays."""
+    """A process that a `stop` ended has failed for its restart policy; the manual speaks of failures only."""
     kill_in_good_order: bool = False
     """`/container/kill` delivers its signal to a program that may handle or ignore it; else it ends it at once."""
     health_check_interval_s: float = 30.0

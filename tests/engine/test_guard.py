@@ -32,6 +32,8 @@ REHEARSAL, TRIGGER = 1, 2
 SOON_S = 30
 LIMIT_S = 60
 """What the way back may take beyond the time that a guard waits."""
+MANY_STARTS = 50
+"""By a guard that goes back, which gives up after sixty."""
 
 
 async def deployed(make: MakeDeployment, version: str, *, behaviour: str = "ok", **options: Any) -> Deployment:
@@ -41,6 +43,21 @@ async def deployed(make: MakeDeployment, version: str, *, behaviour: str = "ok",
     await here.wait(SOON_S)
     here.publish("1.2.4", behaviour=behaviour)
     return here
+
+
+async def left_in_the_swap(make: MakeDeployment, store: Store, version: str, **options: Any) -> Deployment:
+    """A router whose guard has the new release run, unconfirmed, and whose controller is gone."""
+    here = await deployed(make, version, **options)
+    await update_and_kill(here, store, TRIGGER)
+    await here.wait(SOON_S)
+    assert up(here) == ["b"]
+    return here
+
+
+def assert_back(here: Deployment) -> None:
+    """The old release serves, and nothing is at work."""
+    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
+    assert [one.version for one in here.online] == ["1.2.3"]
 
 
 async def update_and_kill(here: Deployment, store: Store, number: int, *, path: str = "/execute") -> None:
@@ -289,6 +306,28 @@ async def test_a_release_that_does_not_stay_up_gives_way_before_the_time_is_over
     assert tags(here)["b"].failed == "unhealthy"
 
 
+async def test_a_guard_that_needs_long_to_have_the_old_one_start_is_not_interfered_with(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await deployed(deployment, "7.23.3", behaviour="never-online")
+    watch = Watch(here)
+
+    def refuse_starts(entry: JournalEntry) -> None:
+        if any("failed=" in word for word in entry.words):
+            watch.also = None
+            for _ in range(MANY_STARTS):
+                here.router.faults.trap_next("/container/start", "failure: not yet")
+
+    watch.also = refuse_starts
+
+    result = await here.update(store)
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert not [entry for entry in here.journal if entry.path == "/container/start" and entry.session]
+    watch.assert_kept()
+    watch.assert_settled()
+
+
 # a state that the old release cannot read
 
 
@@ -473,17 +512,12 @@ async def test_a_release_that_is_confirmed_is_handed_over_to_and_nothing_is_left
 async def test_a_power_cut_is_the_guard_s_end_and_the_old_release_boots(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
-    here = await deployed(deployment, version)
-    (node,) = here.online
-    await update_and_kill(here, store, TRIGGER)
-    await here.wait(SOON_S)
-    assert up(here) == ["b"]
+    here = await left_in_the_swap(deployment, store, version)
 
     here.router.faults.power_cut()
     await here.wait(BOOT_S + SOON_S)
 
-    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
-    assert here.online == [node]
+    assert_back(here)
 
 
 @VERSIONS
@@ -514,11 +548,7 @@ async def test_a_guard_of_an_attempt_that_was_given_up_does_nothing(
 async def test_a_new_container_that_somebody_takes_away_leaves_the_old_one_serving(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
-    here = await deployed(deployment, version)
-    (node,) = here.online
-    await update_and_kill(here, store, TRIGGER)
-    await here.wait(SOON_S)
-    assert up(here) == ["b"]
+    here = await left_in_the_swap(deployment, store, version)
     (new,) = (row for row in here.rows("/container") if row["root-dir"].endswith("/b"))
 
     async with services_for(here.lab, []) as services, services.routers.session(here.spec) as session:
@@ -527,5 +557,4 @@ async def test_a_new_container_that_somebody_takes_away_leaves_the_old_one_servi
         await session.remove("/container", new[".id"])
     await here.wait(SOON_S)
 
-    assert (up(here), booting(here), jobs(here)) == (["a"], ["a"], [])
-    assert here.online == [node]
+    assert_back(here)

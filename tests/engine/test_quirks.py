@@ -12,6 +12,7 @@ from mtts.lab.boards import MIB
 from mtts.lab.images import build_image
 from mtts.lab.quirks import Quirks
 from mtts.ports import Store
+from tests.engine.attempt import begin
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, REPOSITORY, VERSIONS, Deployment, lab_image, versions
 
@@ -223,6 +224,24 @@ async def test_an_update_swaps_whatever_a_busy_veth_and_a_stop_mean(
     await here.wait(60)
     assert here.online == [before]
     assert here.lab.tailnet.fights == 0
+
+
+@pytest.mark.parametrize("version", ["7.21.5", "7.23.3"])
+@pytest.mark.parametrize(("behaviour", "outcome"), [("ok", Outcome.UPDATED), ("never-online", Outcome.ROLLED_BACK)])
+async def test_an_old_release_that_its_restart_policy_brings_back_is_stopped_before_it_has_a_process(
+    deployment: MakeDeployment, store: Store, version: str, behaviour: str, outcome: Outcome
+) -> None:
+    quirks = Quirks(stop_counts_as_failure=True, busy_veth="shared")
+    attempt = await begin(deployment, store, version, quirks=quirks)
+    attempt.here.publish("1.2.4", behaviour=behaviour)
+
+    result = await attempt.here.update(store)
+
+    assert result.outcome is outcome
+    stops = [entry for entry in attempt.here.router.writes() if entry.path == "/container/stop"]
+    assert len(stops) > 2
+    attempt.assert_serves()
+    attempt.watch.assert_settled()
 
 
 @pytest.mark.parametrize("version", ["7.18.2", "7.23.3"])

@@ -90,6 +90,7 @@
     :if ($why = "" && {{keeps}}) do={:do {$keep} on-error={}}
 
     :set left {{start}}
+    # A veth that is not free yet refuses a start, or fails it later: it is repeated every two seconds.
     :while ($why = "" && ![$shows $new $up] && $left > 0) do={
       :if ($left % 10 = 0) do={:do {/container/start $new} on-error={}}
       :delay 200ms
@@ -106,6 +107,8 @@
         :set settled true
       } else={
         :if ([$shows $new $up]) do={:set down 0} else={:set down ($down + 1)}
+        # Should a restart policy bring back what was stopped: they have the same identity.
+        :if ($down = 0 && [$shows $old $up]) do={:do {/container/stop $old} on-error={}}
         :if ($left = 0) do={:set why "unconfirmed"}
         :if ($down > 3) do={:set why "unhealthy"}
         :if ([:typeof [:find $said " abort"]] = "num") do={:set why "aborted"}
@@ -126,7 +129,7 @@
           :set left ($left - 1)
         }
         :if ($left = 0) do={:do {$kill $new} on-error={}}
-        :set left 60
+        :set left {{return}}
         :local steady 0
         :local starts 0
         :local newer ""
@@ -141,6 +144,7 @@
         :while ($steady < 5 && $left > 0) do={
           :if ([$shows $old $up]) do={:set steady ($steady + 1)} else={
             :set steady 0
+            # Down again after each of four starts: perhaps it cannot read what the new one made of the state.
             :if ($starts = 4 && !$restored && ![$shows $old $held]) do={
               :do {
                 :local before [/file/get {{copy}} contents]
