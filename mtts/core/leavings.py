@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from mtts.core.changes import Change, Remove
 from mtts.core.desired import KEY_FILE, STATE_FILE, root_dir, state_dir
+from mtts.core.dialect import Dialect
 from mtts.core.errors import Problem
 from mtts.core.facts import Facts
 from mtts.core.guard import copy_of
 from mtts.core.inventory import NodeSpec, Router
 from mtts.core.node_context import keeps_key
 from mtts.core.plan import Plan, fingerprint
+from mtts.core.plan_update import state_source
 from mtts.core.preflight import place_of
 from mtts.core.router_lock import NAME, PATH, HeldLock
 from mtts.core.slots import SLOTS, Slots, slots_of, transaction_open
@@ -50,7 +52,11 @@ def candidates(*, router: Router, node: NodeSpec, facts: Facts) -> tuple[str, ..
     if not keeps_key(node):
         found.append(f"{state_dir(place, node)}/{KEY_FILE}")
     if not node.ephemeral:
-        found.append(copy_of(f"{state_dir(place, node)}/{STATE_FILE}"))
+        dialect, mounts = Dialect(facts.version), facts.table("/container/mounts")
+        mine = [row for row in facts.containers if row.tag is not None and row.tag.node == node.name]
+        mounted = {state_source(row, mounts, dialect) for row in mine}  # one that was taken over has a place of its own
+        homes = sorted({state_dir(place, node), *(source for source in mounted if source is not None)})
+        found.extend(copy_of(f"{home}/{STATE_FILE}") for home in homes)
     return tuple(found)
 
 

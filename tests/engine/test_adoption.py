@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from mtts.core.desired import STATE_FILE
+from mtts.core.guard import copy_of
 from mtts.core.outcome import Outcome
+from mtts.engine.collect import collect_router
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import TABLES, Deployment, versions
+from tests.engine.fleet import TABLES, Deployment, services_for, versions
 
 
 async def _set_up_by_hand(here: Deployment, *, start: bool = True, name: str = "tailscale") -> None:
@@ -134,3 +137,21 @@ async def test_adopt_on_a_router_with_nothing_to_adopt_is_an_ordinary_deploy(dep
 
     assert (await here.deploy(adopt=True)).outcome is Outcome.DEPLOYED
     assert (await here.deploy()).outcome is Outcome.NO_OP
+
+
+@pytest.mark.parametrize("version", versions("7.18.2", "7.23.3"))
+async def test_a_copy_of_the_state_that_a_guard_left_in_its_own_place_is_collected(
+    deployment: MakeDeployment, version: str
+) -> None:
+    here = await deployment(version=version, node={"auth_key": None})
+    await _set_up_by_hand(here)
+    await here.deploy(adopt=True)
+    (state,) = (path for path in here.router.files() if path.endswith(f"/{STATE_FILE}"))
+    before = here.router.files()
+    here.router.write_file(copy_of(state), before[state])
+
+    async with services_for(here.lab, []) as services:
+        (result,) = await collect_router(services, here.spec)
+
+    assert [warning.code for warning in result.warnings] == ["leftover-removed"]
+    assert here.router.files() == before
