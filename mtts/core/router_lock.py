@@ -142,8 +142,11 @@ def taken_away(lock: HeldLock) -> Problem:
 
 
 def step_s(timing: Timing) -> float:
-    """The longest that a run may be at one thing without looking after its lock: a pull, as `timing:` usually is."""
-    waits_s = (timing.pull_s, timing.healthy_s + timing.observe_s, 2 * timing.stop_s)
+    """The longest that a run may be at one thing without looking after its lock: a pull, as `timing:` usually is.
+
+    A guard that it left at work counts as well, so that nobody settles what is being settled.
+    """
+    waits_s = (timing.pull_s, timing.healthy_s + timing.observe_s, timing.confirm_s + 2 * timing.stop_s)
     return max(waits_s) + _COMMANDS * timing.command_s
 
 
