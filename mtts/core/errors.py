@@ -101,6 +101,7 @@ CODES: Final[Mapping[str, str]] = {
     "manifest-invalid": "The registry's answer is not a manifest that mtts can trust.",
     # updates
     "release-quarantined": "The release did not work on a router before, or was rolled back by hand.",
+    "release-unproven": "All that there is of the node is a release that an update put there and nobody proved.",
     "downgrade-unconfirmed": "The image's tag now names an older release than the one that runs.",
     "guard-unproven": "The guard that swaps on the router itself could not be shown to work there.",
     "swap-unconfirmed": "The guard on the router went back to the old container, since nobody confirmed the new one.",

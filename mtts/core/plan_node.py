@@ -53,7 +53,7 @@ from mtts.core.node_context import (
 from mtts.core.plan import Plan, fingerprint, path_through_node
 from mtts.core.preflight import Level, check_node, place_of, scratch_bytes
 from mtts.core.pull_room import pull_flash_bytes
-from mtts.core.slots import bridge_down, clearing, slots_of, state_unknown
+from mtts.core.slots import bridge_down, clearing, is_in_memory, slots_of, state_unknown
 from mtts.core.storage import Place
 from mtts.core.tag import Tag
 
@@ -79,7 +79,8 @@ def plan_node(
         to_version=context.release.version if context.release else None,
     )
     if changes or refusals:
-        checks = check_node(facts=facts, router=router, node=node, release=release, pulls=plan.pulls)
+        freed = _freed_bytes(context, changes)
+        checks = check_node(facts=facts, router=router, node=node, release=release, pulls=plan.pulls, freed_bytes=freed)
         found = [(check.level, check.problem) for check in checks if check.problem is not None]
         # What keeps the router from any container comes before what is in the way of this one.
         refusals[:0] = [problem for level, problem in found if level is Level.PROBLEM]
@@ -144,6 +145,14 @@ def _plan_container(
     return _with_container(context, container, place, objects, refusals)
 
 
+def _freed_bytes(context: NodeContext, changes: Sequence[Change]) -> int:
+    """What a container takes that makes room: about as much as the release that comes after it."""
+    gone = [change.identity.get("root-dir") for change in changes if isinstance(change, Remove)]
+    rows = context.facts.containers_of(context.node.name)
+    takes = any(row.root_dir in gone and row.is_imported and not is_in_memory(row) for row in rows)
+    return context.release.extracted_bytes if takes and context.release is not None else 0
+
+
 def _wanted(context: NodeContext, place: Place, network: NodeNetwork) -> Iterator[Wanted]:
     node, dialect = context.node, context.dialect
     owns_tailnet_route = context.router.nodes[:1] == (node,)
@@ -198,6 +207,9 @@ def _why_anew(context: NodeContext, container: ContainerRow) -> str:
     is_stopped = container.state is ContainerState.STOPPED
     if not is_stopped and not (container.is_up and health is not None and not health.is_healthy):
         return ""
+    staged = container.tag.platform if container.tag is not None else None
+    if container.image_id is None and staged is not None and staged != release.manifest_digest:
+        return "it never worked, and was pulled as another release"
     if container.image_id is not None:
         return "" if release.is_shown_as(container.image_id) else "it never worked, and is not the image's release"
     return "" if context.dialect.shows_image_id or not is_stopped else "it never worked, nor says which image it is"

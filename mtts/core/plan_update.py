@@ -33,7 +33,7 @@ from mtts.core.pull_room import pull_flash_bytes
 from mtts.core.self_updates import updates_itself
 from mtts.core.slots import Slots, other_slot, ram_root, removals
 from mtts.core.storage import Place
-from mtts.core.strategy import Choice, Strategy, choose_strategy, second_half
+from mtts.core.strategy import Choice, Strategy, choose_strategy, in_its_room, second_half
 from mtts.core.tag import Tag
 from mtts.core.transaction import Transaction
 from mtts.core.values import UNLIMITED, normalise_path
@@ -111,8 +111,10 @@ def plan_swap(
     choice = _choose(router=router, node=node, facts=facts, live=live, release=release, place=place, order=order)
     if isinstance(choice, Problem):
         return Refused((*problems, choice), tuple(warnings))
-    is_in_place = choice.strategy is Strategy.IN_PLACE
-    to_ram = is_in_place or (choice.strategy is Strategy.RAM_BRIDGE and not _in_ram(live))
+    is_alone = live.tag is not None and live.tag.is_unproven
+    is_in_place = choice.strategy is Strategy.IN_PLACE and not is_alone
+    from_ram = _in_ram(live) and not is_alone
+    to_ram = is_in_place or (choice.strategy is Strategy.RAM_BRIDGE and not from_ram)
     scratch_size = choice.memory_bytes if to_ram else scratch_bytes(node, release)
     scratch = diff_objects(scratch_objects(scratch_size), facts, node=node.name, is_up=live.is_up)
     problems.extend(scratch.refusals)
@@ -127,11 +129,12 @@ def plan_swap(
     else:
         id_, tag = order.transaction, (live.tag or Tag(node.name)).staging(release, order.transaction)
         tag = replace(tag, in_ram=to_ram)
+        gone = (_without_proof(live),) if is_alone else ()
         staged = _staged(node, facts, live, release, place=place, tag=tag)
         root = staged.identity["root-dir"]
         leftover_root = facts.preconditions is not None and facts.preconditions.leftover_root and not to_ram
-        before = _built(node, release, order, staged=staged, tag=tag) if _in_ram(live) else ()
-        stage = (*scratch.changes, *before, *leftovers, *_stage(staged, leftover_root=leftover_root))
+        before = _built(node, release, order, staged=staged, tag=tag) if from_ram else ()
+        stage = (*scratch.changes, *before, *leftovers, *gone, *_stage(staged, leftover_root=leftover_root))
     settings, does_boot = _once_verified(node, Dialect(facts.version), live)
     planned = Transaction(
         id=id_,
@@ -144,7 +147,7 @@ def plan_swap(
         before_start=tuple(_before_start(node, live, place)),
         node_id=node_id_of(node, facts),
         in_place=_in_its_room(node, facts, live, release, place=place, tag=tag) if is_in_place else None,
-        afterwards=tuple(bridge_taken_down(node)) if _in_ram(live) else (),
+        afterwards=tuple(bridge_taken_down(node)) if from_ram else (),
     )
     takes = pull_flash_bytes(facts, release, place, in_ram=to_ram)
     return SwapPlan(choice, stage, planned, takes, tuple(warnings))
@@ -160,6 +163,11 @@ def _choose(
     place: Place,
     order: SwapOrder,
 ) -> Choice | Problem:
+    freed = order.old_bytes
+    if live.tag is not None and live.tag.is_unproven:
+        takes_none = live.state is ContainerState.FAILED or _in_ram(live)
+        freed = 0 if takes_none else release.extracted_bytes if freed is None else freed
+        return in_its_room(router=router, node=node, release=release, place=place, freed_bytes=freed)
     if _in_ram(live):
         return second_half(node, release)
     return choose_strategy(
@@ -168,13 +176,18 @@ def _choose(
         facts=facts,
         release=release,
         place=place,
-        old_bytes=order.old_bytes,
+        old_bytes=freed,
         allow_in_place=order.allow_in_place,
     )
 
 
 def _in_ram(row: ContainerRow) -> bool:
     return row.tag is not None and row.tag.in_ram
+
+
+def _without_proof(live: ContainerRow) -> Remove:
+    why = "nobody proved it, and nothing else fits beside it"
+    return Remove("/container", f"container {live.label}", why, {"root-dir": live.root_dir})
 
 
 def _built(node: NodeSpec, release: Release, order: SwapOrder, *, staged: Add, tag: Tag) -> Iterator[Change]:

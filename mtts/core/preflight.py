@@ -109,11 +109,18 @@ def check_version(facts: Facts) -> Check:
 
 
 def check_node(
-    *, facts: Facts, router: Router, node: NodeSpec, release: Release | Problem | None, pulls: bool = True
+    *,
+    facts: Facts,
+    router: Router,
+    node: NodeSpec,
+    release: Release | Problem | None,
+    pulls: bool = True,
+    freed_bytes: int = 0,
 ) -> tuple[Check, ...]:
     """All preconditions of one node. `release` is what the image is for this router, or why it is nothing.
 
     `pulls` says whether an image is going to be pulled; without a pull its room and reachability do not matter.
+    `freed_bytes` become free before that.
     """
     checks = [check_version(facts)]
     if checks[0].level is Level.PROBLEM:
@@ -126,7 +133,8 @@ def check_node(
         checks.extend(_check_updaters(facts.preconditions))
     if pulls:
         checks.extend(_check_image(facts, router, release))
-        checks.extend(_check_room(facts, router, node, release if isinstance(release, Release) else None))
+        known = release if isinstance(release, Release) else None
+        checks.extend(_check_room(facts, router, node, known, freed_bytes=freed_bytes))
     return tuple(checks)
 
 
@@ -249,7 +257,9 @@ def _check_image(facts: Facts, router: Router, release: Release | Problem | None
             yield Check("platform", Level.OK, str(platform))
 
 
-def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release | None) -> Iterator[Check]:
+def _check_room(
+    facts: Facts, router: Router, node: NodeSpec, release: Release | None, *, freed_bytes: int
+) -> Iterator[Check]:
     needed = 0 if release is None else peak_flash_bytes(release) + router.flash.reserve_bytes
     place = place_of(router, node, facts, release)
     if isinstance(place, Problem):
@@ -258,7 +268,7 @@ def _check_room(facts: Facts, router: Router, node: NodeSpec, release: Release |
     name = place.prefix or "internal storage"
     if place.free_bytes is None:
         yield Check("storage", Level.WARNING, f"{name}: the router does not say how much is free")
-    elif place.free_bytes < needed:
+    elif place.free_bytes + freed_bytes < needed:
         yield _problem(
             "storage",
             "flash-too-small",

@@ -25,6 +25,11 @@ class Slots:
     leftovers: tuple[ContainerRow, ...] = ()
 
     @property
+    def is_unproven(self) -> bool:
+        """Whether all that is there of the node is what an update put in its place, and nobody proved."""
+        return self.live is not None and self.live.tag is not None and self.live.tag.is_unproven
+
+    @property
     def open_transaction(self) -> str | None:
         """The id of a swap whose outcome is open: of what was staged last, or of what was confirmed beside the old."""
         if self.live is None:

@@ -96,6 +96,18 @@ def second_half(node: NodeSpec, release: Release) -> Choice:
     return Choice(Strategy.RAM_BRIDGE, peak_flash_bytes(release), scratch_bytes(node, release), "seconds")
 
 
+def in_its_room(
+    *, router: Router, node: NodeSpec, release: Release, place: Place, freed_bytes: int
+) -> Choice | Problem:
+    """In the place of a container that does not serve: it goes first, and nothing is lost by that."""
+    peak, scratch = peak_flash_bytes(release), scratch_bytes(node, release)
+    free = place.free_bytes
+    if free is not None and free + freed_bytes < peak + router.flash.reserve_bytes:
+        short = peak + router.flash.reserve_bytes - free - freed_bytes
+        return _too_small(f"{mib(free)} are free, and {mib(short)} are missing even without what is there")
+    return Choice(Strategy.IN_PLACE, max(0, peak - freed_bytes), scratch, _GAPS[Strategy.IN_PLACE])
+
+
 def needs_node(facts: Facts) -> str | None:
     """What the router would not have without the node, so that it could not pull while the node is away (F05)."""
     known = facts.preconditions

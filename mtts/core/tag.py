@@ -85,6 +85,11 @@ class Tag:
         """Whether the container was verified once, or was taken over as it stood."""
         return self.next_in is None and (self.platform is not None or self.version is not None or self.adopted)
 
+    @property
+    def is_unproven(self) -> bool:
+        """Whether an update is to make the container the node, and did not get so far."""
+        return self.next_in is not None
+
     def recording(self, release: Release, *, tx: str | None = None) -> Self:
         """The same tag with `release` as the one that was verified."""
         return type(self)(

@@ -101,11 +101,18 @@ class Seen:
 
     @property
     def awaits_turn(self) -> bool:
-        """Whether the new one was never started, so that it can wait for its turn in the rollout."""
+        """Whether the new one was never started, so that it can wait for its turn in the rollout.
+
+        One in memory may only be what proves a pull in place, which whoever plans anew can tell: where the old one
+        does not serve either, it waits for that.
+        """
         old, new = self.old, self.new
-        if old is None or new is None or new.tag is None or new.tag.next_in is None:
+        if new is None or new.tag is None or new.tag.next_in is None:
             return False
-        return old.is_up and not new.is_up and new.tag.failed is None and not new.tag.is_aborted
+        if new.is_up or new.tag.failed is not None or new.tag.is_aborted:
+            return False
+        is_down = self.theirs is None if old is None else old.state is ContainerState.STOPPED
+        return (old is not None and old.is_up) or (is_down and new.tag.in_ram and new.tag.armed is None)
 
     @property
     def came_back(self) -> bool:
@@ -131,6 +138,8 @@ class Progress:
     failure: Problem | None = None
     """Why the new container is not wanted."""
     is_in_place: bool = False
+    is_alone: bool = False
+    """Nothing of the node served when it began: what was there is unproven, and gives its room."""
     is_restaged: bool = False
     is_unguarded: bool = False
     """The new container was started without a guard."""
@@ -201,7 +210,7 @@ def _without_new(old: ContainerRow | None, progress: Progress) -> Step:
     if progress.is_in_place and progress.triggered is not None and progress.failure is None:
         return Step.END if progress.is_guard_late else Step.AWAIT_SWAP  # the router is at it
     if old is None:
-        return Step.END
+        return Step.STAGE if progress.is_alone and progress.failure is None else Step.END
     if progress.failure is None:
         return Step.STAGE
     return Step.END if old.is_up or progress.is_ram_lost else Step.RESTORE  # somebody removed the other one meanwhile
@@ -211,24 +220,28 @@ def _alone(new: ContainerRow, progress: Progress) -> Step:
     """Nothing else can carry the node: it is in place, or fell off a bridge."""
     if progress.failure is not None or new.tag is None or new.tag.is_recorded:
         return Step.END
-    if new.is_up:
+    is_proof = progress.is_in_place and new.tag.in_ram  # that the router can pull, and nothing more
+    if new.is_up and not is_proof:
         return Step.CONFIRM
     if not new.is_imported:
         return Step.AWAIT_PULL
-    return Step.START if progress.is_proven else Step.PROVE_IMAGE
+    if not progress.is_proven:
+        return Step.PROVE_IMAGE
+    return Step.REPLACE if is_proof else Step.START
 
 
 def _before_swap(old: ContainerRow, new: ContainerRow, progress: Progress) -> Step:
     armed = new.tag.armed if new.tag else None
+    is_guarded = armed is not None and not progress.is_in_place  # there, the guard is rehearsed and nothing more
     is_swapping = not old.is_up or new.is_up
-    if is_swapping and (armed is not None or new.is_up or old.state is ContainerState.STOPPING):
+    if is_swapping and (is_guarded or new.is_up or old.state is ContainerState.STOPPING):
         return Step.RESTORE if progress.is_guard_late else Step.AWAIT_SWAP  # the guard is at work, or died over it
     if not new.is_imported:
         return Step.AWAIT_PULL
     if not progress.is_proven:
         return Step.PROVE_IMAGE
-    if is_swapping:
-        return Step.START
+    if is_swapping:  # in place, the new one only shows in memory that the router can pull
+        return Step.REPLACE if progress.is_in_place else Step.START
     if armed is None or armed != progress.armed:
         return Step.ARM
     if progress.triggered != armed:

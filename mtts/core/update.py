@@ -105,6 +105,8 @@ def decide(
     if isinstance(verified, Problem):
         return Leave(verified)
     live, tag = verified
+    if tag.is_unproven:
+        return _instead(live, tag, latest, policy, router=router)
     ailment = _ailment(live)
     is_lost = (
         live.state is ContainerState.FAILED
@@ -127,6 +129,30 @@ def decide(
     return _without(against, ailment, is_lost=is_lost, is_blind=False)
 
 
+def _instead(live: ContainerRow, tag: Tag, latest: Latest, policy: Policy, *, router: str) -> Decision | Ask:
+    """What takes the room of a release that nothing was proven of: it does not serve, and there is no other one.
+
+    The same one again only where its pull failed, where a restart loses it, or by force; whether it starts, the open
+    swap tries each time.
+    """
+    if latest.problem is not None:
+        return Leave(latest.problem)
+    if latest.release is None:
+        return Ask.RELEASE
+    is_there = latest.release.manifest_digest == tag.platform and live.state is not ContainerState.FAILED
+    if is_there and not (tag.in_ram or policy.force):
+        name = latest.release.version or latest.release.manifest_digest.short
+        return Leave(
+            Problem(
+                "release-unproven",
+                f"{name} is all that there is of the node, and did not come online",
+                f"publish a corrected image, or: mtts rollback {router} --to VERSION; --force pulls this one again",
+            )
+        )
+    against = _held_back(latest.release, policy, router=router)
+    return Leave(against) if against else Swap(latest.release, "nothing was proven of what is there")
+
+
 def _without(problem: Problem, ailment: str | None, *, is_lost: bool, is_blind: bool) -> Decision:
     """What is left where no other release can be had."""
     if is_lost:
@@ -135,10 +161,13 @@ def _without(problem: Problem, ailment: str | None, *, is_lost: bool, is_blind: 
 
 
 def recorded(live: ContainerRow | None, *, router: str, node: str) -> tuple[ContainerRow, Tag] | Problem:
-    """The node's container with its record, or why none is swapped: nothing is provisioned here, nor guessed at."""
+    """The node's container with its record, or why none is swapped: nothing is provisioned here, nor guessed at.
+
+    One that an update put in the node's place has a record of what it is, too, and gives way like any.
+    """
     if live is None or live.tag is None:
         return not_deployed(router, node)
-    if not live.tag.is_recorded:
+    if not (live.tag.is_recorded or live.tag.is_unproven):
         return Problem(
             "not-deployed", f"node {node} was never verified on {router}", f"mtts deploy {router} finishes its deploy"
         )
@@ -192,14 +221,20 @@ def _was_replaced(live: ContainerRow, recorded: Digest, known: Sequence[KnownRel
 
 def _against(release: Release, tag: Tag, policy: Policy, *, router: str) -> Problem | None:
     """Why the release must not be installed unasked."""
-    if not policy.force:
-        for entry in policy.quarantined:
-            if entry.digest == release.manifest_digest and entry.router in (None, router):
-                return Problem(
-                    "release-quarantined",
-                    f"{release.version or release.manifest_digest.short} is in quarantine: {entry.reason}",
-                    "publish a corrected image; mtts update --force installs this one all the same",
-                )
-    if policy.allow_downgrade:
-        return None
+    held_back = _held_back(release, policy, router=router)
+    if held_back is not None or policy.allow_downgrade:
+        return held_back
     return downgrade_problem(tag.version, tag.platform, release, policy.known)
+
+
+def _held_back(release: Release, policy: Policy, *, router: str) -> Problem | None:
+    if policy.force:
+        return None
+    for entry in policy.quarantined:
+        if entry.digest == release.manifest_digest and entry.router in (None, router):
+            return Problem(
+                "release-quarantined",
+                f"{release.version or release.manifest_digest.short} is in quarantine: {entry.reason}",
+                "publish a corrected image; mtts update --force installs this one all the same",
+            )
+    return None

@@ -38,8 +38,10 @@ class Settled:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more may be done to the node now."""
-        return self.result is not None and self.result.outcome in (Outcome.BROKEN, Outcome.UNKNOWN, Outcome.PENDING)
+        """Whether nothing more may be done to the node now; what nobody proved is still replaced by something else."""
+        if self.result is None or (self.result.outcome is Outcome.BROKEN and self.slots.is_unproven):
+            return False
+        return self.result.outcome in (Outcome.BROKEN, Outcome.UNKNOWN, Outcome.PENDING)
 
     async def then(self, work: NodeWork, do: Callable[[NodeWork], Awaitable[NodeResult]]) -> NodeResult:
         """What came of `do`, with how the open swap ended; that alone where nothing more may be done now."""

@@ -74,7 +74,11 @@ class Swap:
         self._was_healthy = was_healthy
         self._resource = resource
         self._log = log
-        self._progress = Progress(is_proven=log.is_proven, is_in_place=transaction.in_place is not None)
+        self._is_alone = old.tag is not None and old.tag.next_in is not None
+        """Whether it began with a container that nobody proved."""
+        self._progress = Progress(
+            is_proven=log.is_proven, is_in_place=transaction.in_place is not None, is_alone=self._is_alone
+        )
         self._steps = SwapSteps(work, transaction, NodeObserver(work.session, Dialect(resource.version)), release)
         if log.is_proven:
             self._steps.take_as_proven()
@@ -169,14 +173,25 @@ class Swap:
         if failure is None and seen.new is not None and tag is not None:
             failure = await self._steps.with_last_words(seen.new, going_back(tag))
         is_ram_lost = self._progress.is_ram_lost or await is_gone(work, seen.old)
-        serves_another = seen.old is None or seen.old.id != self._old.id  # one that booted: the plan would remove it
-        has_lost_ground = self._old.is_up and seen.new is None and (is_ram_lost or serves_another)
-        if failure is None and (has_lost_ground or await is_gone(work, seen.new)):
-            failure = self._steps.restarted()
-        if failure is None and seen.new is None and self._progress.is_guard_late:
-            failure = self._steps.stranded()
+        if failure is None:
+            failure = await self._why_lost(work, seen, is_ram_lost=is_ram_lost)
         self._progress = replace(self._progress, failure=failure, is_ram_lost=is_ram_lost)
         return seen
+
+    async def _why_lost(self, work: NodeWork, seen: Seen, *, is_ram_lost: bool) -> Problem | None:
+        """Why the swap has not got any more what it rests on; None where it has."""
+        if await is_gone(work, seen.new):
+            return self._steps.restarted()
+        if seen.new is not None:
+            return None
+        in_place = self._progress.is_in_place and self._progress.triggered is not None  # the router is at it
+        if self._progress.is_guard_late:
+            return self._steps.left_without() if in_place and seen.old is None else self._steps.stranded()
+        serves_another = seen.old is None or seen.old.id != self._old.id  # one that booted: the plan would remove it
+        if in_place or self._is_alone or not self._old.is_up or not (is_ram_lost or serves_another):
+            return None
+        was_in_ram = self._old.tag is not None and self._old.tag.in_ram
+        return self._steps.restarted() if is_ram_lost or was_in_ram else self._steps.stranded()
 
     def _is_theirs(self, row: ContainerRow) -> bool:
         is_known = row.id == (self._theirs or self._old).id
@@ -195,7 +210,7 @@ class Swap:
             case Step.REPLACE:
                 await self._sample_staged(work)
                 await steps.replace_in_place(seen)
-                self._progress = replace(progress, triggered=progress.armed)
+                self._progress = replace(progress, triggered=progress.armed or 1)  # none is where the old one is down
             case Step.START:
                 self._progress = replace(progress, is_unguarded=True)
                 await steps.start()
@@ -274,6 +289,8 @@ class Swap:
             return Swapped(self._updated())
         is_theirs = self._theirs is not None and self._theirs.is_up
         verdict = self._judge(failure, way_back=None if self._serving or is_theirs else "changed-underway")
+        if self._serving is None and failure.code in ("pull-failed", "pull-stalled"):
+            failure = replace(failure, hint=self._steps.pulled_again(failure.hint))
         if verdict.hold is not Hold.NOWHERE:  # its container is gone, and its log with it
             failure = replace(failure, hint="publish a corrected image; the next run takes it up")
         ended = replace(self._result().ended(verdict.outcome, failure), warnings=(*self._restored, *self._remaining))
@@ -304,7 +321,7 @@ class Swap:
         tag = self._old.tag
         return judge_failure(
             failure.code,
-            has_switched=self._has_swapped,
+            has_switched=self._has_swapped or self._is_alone,
             way_back=way_back,
             was_healthy=self._was_healthy,
             is_same_release=tag is not None and tag.platform == self._transaction.staged.platform,
@@ -334,9 +351,8 @@ class Swap:
 
     def _result(self) -> NodeResult:
         """The node as it was, with what the attempt has cost so far."""
-        is_unknown = self._theirs is not None and self._old.tag is not None and self._old.tag.next_in is not None
         return replace(
-            self._work.as_found(None if is_unknown else self._old.tag),
+            self._work.as_found(None if self._is_alone else self._old.tag),
             strategy=self._transaction.strategy,
             downtime_s=self._work.outage.duration_s,
             samples=tuple(self._samples) if self._work.mark.wrote else (),

@@ -69,7 +69,24 @@ class SwapSteps:
 
     def restarted(self) -> Problem:
         """Why a container in memory cannot take the node's place."""
-        return Problem("changed-underway", "the router restarted, and what lay in its memory is gone")
+        return Problem(
+            "changed-underway",
+            "the router restarted, and what lay in its memory is gone",
+            "the next run tries it again",
+        )
+
+    def left_without(self) -> Problem:
+        """Why nothing of the node is there, in place: no run but a deploy makes a container where there is none."""
+        node, router = self._transaction.node, self._work.router.name
+        return Problem(
+            "changed-underway",
+            f"the old container of node {node} made room, and the new one did not come",
+            f"mtts deploy {router}",
+        )
+
+    def pulled_again(self, hint: str) -> str:
+        """What is done about a pull that failed where nothing else serves."""
+        return f"{hint}; then: mtts update {self._work.router.name}"
 
     def taken(self, theirs: ContainerRow) -> Problem:
         """Why a swap ends whose old container is not ours any more."""
@@ -131,7 +148,7 @@ class SwapSteps:
     async def replace_in_place(self, seen: Seen) -> None:
         """From here on the router does it, and goes on with it whatever becomes of this run."""
         order = self._transaction.in_place
-        if order is None or seen.new is None or seen.old is None:
+        if order is None or seen.new is None:
             raise StepFailedError.of(self.stranded())
         await self._remove(seen.new, "it showed that the router can pull the release")
         self._tell("have the router put the new container in the old one's room")

@@ -70,7 +70,7 @@ class Update:
     order: UpdateOrder
     quarantine: Quarantine
     _waiting: dict[tuple[str, str], bool] = field(default_factory=dict, init=False)
-    """(router, node) to be swapped → whether its container was started in vain."""
+    """(router, node) to be swapped → whether this run tried in vain to have its container serve."""
     _surveyed: dict[str, Sequence[NodeResult]] = field(default_factory=dict, init=False)
 
     async def run(self, fleet: Fleet, routers: Sequence[Router]) -> None:
@@ -172,7 +172,8 @@ class Update:
             case Repair(why):
                 return await self._repair(work, live, why)
             case Swap(release):
-                return self._postpone(work, live, release)
+                has_failed = live is not None and live.tag is not None and live.tag.is_unproven
+                return self._postpone(work, live, release, start_failed=has_failed)
             case _:
                 assert_never(decision)
 
@@ -240,7 +241,9 @@ class Update:
 
     async def _swap_one(self, work: NodeWork, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():
-            settled = await settle_swaps(work, await standing(work), self.quarantine)
+            slots = await standing(work)
+            is_settled = start_failed and slots.is_unproven  # the survey tried what there is
+            settled = Settled(slots) if is_settled else await settle_swaps(work, slots, self.quarantine)
         return await settled.then(
             work, lambda again: self._swap_to_latest(again, settled.slots, start_failed=start_failed)
         )

@@ -14,6 +14,8 @@ from tests.core.swap_search import left_alone, reachable
 
 S = ContainerState
 ARMED = replace(STAGED, armed=1)
+PROOF = replace(STAGED, in_ram=True)
+IN_PLACE = Progress(is_proven=True, is_in_place=True)
 ABORTED = replace(ARMED, is_aborted=True)
 WENT_BACK = replace(STAGED, failed="unhealthy")
 IS_BACK = replace(WENT_BACK, is_back=True)
@@ -77,6 +79,21 @@ STATES: dict[str, tuple[Box | None, Box | None, Progress, Step]] = {
     "nothing booted after the handover": (GAVE_WAY, new(S.STOPPED, RECORDED), TRIGGERED, Step.START),
     "the one that it was handed to does not start": (GAVE_WAY, new(S.STOPPED, RECORDED), UNWANTED, Step.END),
     "only the new one is left": (None, new(S.RUNNING, RECORDED, boots=True), TRIGGERED, Step.END),
+    # in place
+    "the pull is proven, and the guard is not": (SERVES, new(S.STOPPED, PROOF), IN_PLACE, Step.ARM),
+    "the old one was down before, and the proof is never started": (
+        DOWN, new(S.STOPPED, PROOF), IN_PLACE, Step.REPLACE
+    ),
+    "an earlier run armed a guard, and the old one is down": (
+        DOWN, new(S.STOPPED, replace(PROOF, armed=1)), IN_PLACE, Step.REPLACE
+    ),
+    "the old one went meanwhile, and the proof is not the node": (
+        None, new(S.STOPPED, PROOF), IN_PLACE, Step.REPLACE
+    ),
+    "the router is between the two": (None, None, replace(IN_PLACE, triggered=1), Step.AWAIT_SWAP),
+    "the new one is there alone": (None, new(S.STOPPED), replace(IN_PLACE, triggered=1), Step.START),
+    "what nobody proved gives its room": (None, None, Progress(is_alone=True), Step.STAGE),
+    "what came instead is not wanted": (None, None, replace(UNWANTED, is_alone=True), Step.END),
     # on the way back
     "nothing was touched": (SERVES, None, UNWANTED, Step.END),
     "it is not wanted while its image comes": (SERVES, new(S.EXTRACTING), UNWANTED, Step.DISCARD),

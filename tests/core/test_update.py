@@ -13,6 +13,7 @@ from mtts.core.update import Ask, Decision, Latest, Leave, Lost, Policy, Repair,
 from tests.core.examples import a_container, a_release, digest
 
 RECORDED = f"mtts:tailscale v=1.90.1 platform={digest('2')} index={digest('1')}"
+ALONE = f"mtts:tailscale next=t1 v=1.92.0 platform={digest('b')} index={digest('a')}"
 NEXT = a_release(version="1.92.0", index_digest=digest("a"), manifest_digest=digest("b"), config_digest=digest("c"))
 SAME = a_release()
 DOWN = Problem("registry-unavailable", "the registry does not answer")
@@ -106,6 +107,24 @@ CASES = {
     ),
     "deleting": Case("state-unknown", _in("deleting"), Latest(digest("1"))),
     "a state that nobody knows": Case("state-unknown", _live(running="false"), MOVED),
+    # all that there is of the node is what an update put there
+    "nobody proved it, and what is there now": Case(Ask.RELEASE, _in("stopped", comment=ALONE)),
+    "nobody proved it, and the registry is away": Case(
+        "registry-unavailable", _live(comment=ALONE), Latest(problem=DOWN)
+    ),
+    "nobody proved it, and nothing else is there": Case("release-unproven", _live(comment=ALONE), MOVED),
+    "nobody proved it, and it is wanted again": Case(Swap, _live(comment=ALONE), MOVED, Policy(force=True)),
+    "nobody proved it, and its pull failed": Case(Swap, _in("download/extract failed", comment=ALONE), MOVED),
+    "nobody proved it, and a restart would lose it": Case(Swap, _in("stopped", comment=f"{ALONE} ram"), MOVED),
+    "nobody proved it, and another one is there": Case(
+        Swap, _live(comment=ALONE), Latest(digest("1"), SAME.digests, SAME)
+    ),
+    "nobody proved it, and the other one is held back": Case(
+        "release-quarantined",
+        _live(comment=ALONE),
+        Latest(digest("1"), SAME.digests, SAME),
+        _held_back(digest("2"), None),
+    ),
     # without digests in the record
     "adopted: only the release tells": Case(
         Ask.RELEASE, a_container(comment="mtts:tailscale adopted"), Latest(digest("1"))

@@ -2,8 +2,8 @@
 # place, where the flash holds one release only and somebody allowed that.
 #
 # Changes: in place, removes the old container first. Adds the one container below and starts it, as long as no
-#   container of the node starts by itself. Takes one that the router could not pull away again, and tries anew every
-#   minute.
+#   container of the node starts by itself; in place, as long as there is no other one. Takes one that the router could
+#   not pull away again, and tries anew every minute.
 # Undo: /system/scheduler/remove the entry that runs this. mtts removes it as soon as the flash holds the node.
 # Needs: read, write. Holds no secret. Never touches the node's state directory.
 # mtts fills in what stands in double braces.
@@ -36,11 +36,14 @@
     :local row [/container/get $one]
     :local said [:tostr ($row->"comment")]
     :if ($said = $owned || [:pick $said 0 ([:len $owned] + 1)] = "$owned ") do={
-      :if ([:tostr ($row->"start-on-boot")] = "true" && [:tostr ($row->"deleting")] != "true" && \
-           [:tostr ($row->"status")] != "deleting") do={:set boots true}
+      :local stays ([:tostr ($row->"deleting")] != "true" && [:tostr ($row->"status")] != "deleting")
+      :if ($stays && [:tostr ($row->"start-on-boot")] = "true") do={:set boots true}
       :if ([:typeof [:find "$said " $mine]] = "num") do={
         :set id $one
         :set found $row
+      } else={
+        # In place, a later run of mtts put another one there, and sees to the node.
+        :if ($stays && $replaced != "") do={:set boots true}
       }
     }
   }
