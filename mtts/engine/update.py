@@ -114,7 +114,7 @@ class Update:
             quarantine=self.quarantine,
             allow_in_place=self.order.allow_in_place,
         )
-        waits = self._waits_for_window(work, decision.release)
+        waits = self._waits_for_window(work, live, decision.release)
         return replace(expected, warnings=(*expected.warnings, *waits)) if expected.changes_pending else expected
 
     async def _judge(self, work: NodeWork, slots: Slots) -> NodeResult:
@@ -182,17 +182,17 @@ class Update:
     ) -> NodeResult:
         """Pending: a swap waits for its turn in the rollout, and for the router's window."""
         pending = replace(work.as_found(_tag(live)), changes_pending=True)
-        waits = self._waits_for_window(work, release)
+        waits = self._waits_for_window(work, live, release)
         if self.order.check:
             return replace(pending, to_version=release.version, to_digest=release.manifest_digest, warnings=waits)
         if not waits:
             self._waiting[work.router.name, work.node.name] = start_failed
         return replace(pending, warnings=waits)
 
-    def _waits_for_window(self, work: NodeWork, release: Release) -> tuple[Problem, ...]:
-        """Why the swap is not for now; nothing within the router's window."""
+    def _waits_for_window(self, work: NodeWork, live: ContainerRow | None, release: Release) -> tuple[Problem, ...]:
+        """Why the swap is not for now; nothing within the router's window, or where no node would be interrupted."""
         window, now = work.router.window, datetime.fromtimestamp(self.services.clock.now()).astimezone()
-        if is_open(window, now):
+        if live is None or not live.is_up or is_open(window, now):
             return ()
         name = release.version or release.manifest_digest.short
         return (Problem("outside-window", f"{name} waits for the window {window}", "run mtts update within it"),)

@@ -76,9 +76,7 @@ async def test_a_new_release_waits_for_the_window_of_its_router(deployment: Make
     here = await deployment()
     await here.deploy()
     here.publish("1.2.4")
-    now = datetime.fromtimestamp(here.lab.clock.wall.timestamp()).astimezone()
-    soon, later = ((now + timedelta(hours=hours)).strftime("%H:00") for hours in (2, 3))
-    here.change(window=f"{soon}-{later}")
+    _close_the_window(here)
 
     waiting = await here.update(store)
 
@@ -90,6 +88,27 @@ async def test_a_new_release_waits_for_the_window_of_its_router(deployment: Make
     here.change(window="00:00-12:00, 12:00-00:00")
 
     assert (await here.update(store)).outcome is Outcome.UPDATED
+
+
+async def test_a_node_that_is_down_is_brought_back_at_any_time(deployment: MakeDeployment, store: Store) -> None:
+    here = await deployment()
+    await here.deploy()
+    here.router.device.engine.stop(here.container)
+    await here.wait(5)
+    here.publish("1.2.4")
+    _close_the_window(here)
+
+    result = await here.update(store)
+
+    assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.4")
+    assert len(here.online) == 1
+
+
+def _close_the_window(here: Deployment) -> None:
+    """Until two hours from now."""
+    now = datetime.fromtimestamp(here.lab.clock.wall.timestamp()).astimezone()
+    soon, later = ((now + timedelta(hours=hours)).strftime("%H:00") for hours in (2, 3))
+    here.change(window=f"{soon}-{later}")
 
 
 async def _cut_at_the_record(here: Deployment, store: Store) -> None:
