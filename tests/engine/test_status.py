@@ -6,7 +6,7 @@ from mtts.engine.inspect import status_router
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import Deployment, services_for
-from tests.engine.test_guard import update_and_kill
+from tests.engine.guards import update_and_kill
 
 HINT = "once no run is at work on router1: mtts resume router1"
 

@@ -8,7 +8,7 @@ from mtts.lab.quirks import Quirks
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import versions
-from tests.engine.test_guard import TRIGGER, update_and_kill
+from tests.engine.guards import TRIGGER, update_and_kill
 from tests.engine.updates import code_of
 from tests.engine.watch import Watch
 

@@ -10,7 +10,7 @@ from mtts.lab.boards import MIB
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import Deployment
-from tests.engine.test_guard import update_and_kill
+from tests.engine.guards import update_and_kill
 from tests.engine.test_in_place import home_board
 from tests.engine.test_ram_bridge import small_board
 from tests.engine.test_router_lock import OTHER, lock_by

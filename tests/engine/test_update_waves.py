@@ -13,7 +13,7 @@ from mtts.lab.registry_faults import RegistryFault
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Deployment, update_fleet, versions
-from tests.engine.test_guard import update_and_kill
+from tests.engine.guards import update_and_kill
 from tests.engine.updates import code_of, fleet_of, have_starts_fail, outcomes
 from tests.engine.watch import Watch
 
