@@ -74,7 +74,7 @@ class Swap:
         self._was_healthy = was_healthy
         self._resource = resource
         self._log = log
-        self._is_alone = old.tag is not None and old.tag.next_in is not None
+        self._is_alone = old.tag is not None and old.tag.is_unproven
         """Whether it began with a container that nobody proved."""
         self._progress = Progress(
             is_proven=log.is_proven, is_in_place=transaction.in_place is not None, is_alone=self._is_alone
