@@ -5,19 +5,18 @@ leaves the node down until mtts comes back: that is what `--allow-in-place` allo
 there. Everything else is, and whatever a run says to do next has to help.
 """
 
-import asyncio
 from typing import Any, Final
 
 import pytest
 
 from mtts.core.outcome import NodeResult, Outcome
-from mtts.lab.journal import JournalEntry
 from mtts.lab.table import Singleton
 from mtts.ports import Store
 from tests.engine.attempt import Attempt, assert_has_nothing_to_do, assert_online, assert_told, begin, update
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S
 from tests.matrix.cases import KINDS, WAITS_S
+from tests.matrix.interruption import at_point, interrupt
 
 VERSIONS: Final = ("7.20.8", "7.23.3")
 POINTS: Final = 16
@@ -49,19 +48,6 @@ async def _begin(make: MakeDeployment, store: Store, version: str) -> Attempt:
     return attempt
 
 
-def _at_point(attempt: Attempt, point: int, do: Any) -> list[str]:
-    """Have something done at the n-th write; the writes so far."""
-    seen: list[str] = []
-
-    def at(entry: JournalEntry) -> None:
-        seen.append(f"{entry.path} {'of a script' if entry.script else ''}".rstrip())
-        if len(seen) == point:
-            do()
-
-    attempt.watch.also = attempt.watch.at_launch = at
-    return seen
-
-
 def _assert_kept(attempt: Attempt) -> None:
     attempt.watch.violations = [one for one in attempt.watch.violations if not one.startswith(VOID)]
     attempt.watch.assert_kept()
@@ -73,7 +59,7 @@ async def test_the_points_are_all_writes_of_a_clean_update(
     deployment: MakeDeployment, store: Store, version: str
 ) -> None:
     attempt = await _begin(deployment, store, version)
-    seen = _at_point(attempt, 0, None)
+    seen = at_point(attempt, 0, lambda: None)
 
     result = await update(attempt.here, store, allow_in_place=True)
 
@@ -92,7 +78,7 @@ async def test_one_more_command_makes_good_what_was_interrupted_at_a_write(
     attempt = await _begin(deployment, store, version)
     here = attempt.here
 
-    first = await _interrupt(attempt, kind, point)
+    first = await interrupt(attempt, kind, point, allow_in_place=True)
     if first is not None:
         assert_told(here, first)
     await here.wait(wait_s + (BOOT_S if kind == "power" else 0))
@@ -105,26 +91,6 @@ async def test_one_more_command_makes_good_what_was_interrupted_at_a_write(
     attempt.assert_is_new()
     attempt.watch.assert_settled()
     await assert_has_nothing_to_do(here, store)
-
-
-async def _interrupt(attempt: Attempt, kind: str, point: int) -> NodeResult | None:
-    """What the run said, None where it was killed."""
-    run = asyncio.ensure_future(attempt.here.update(attempt.store, allow_in_place=True))
-
-    def upset() -> None:
-        KINDS[kind](attempt.here.router.faults)
-        if kind == "kill":
-            run.cancel()
-
-    seen = _at_point(attempt, point, upset)
-    (result,) = await asyncio.gather(run, return_exceptions=True)
-    assert len(seen) >= point, seen
-    attempt.watch.also = attempt.watch.at_launch = None
-    if kind == "kill":
-        assert isinstance(result, asyncio.CancelledError), result
-        return None
-    assert isinstance(result, NodeResult), result
-    return result
 
 
 async def _make_good(attempt: Attempt, first: NodeResult | None) -> NodeResult:

@@ -29,11 +29,6 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "ram-bridge": Strategy({"flash_free": 2_000_000}, points=27, back_s=120),
 }
 
-
-def _nothing(_faults: Faults) -> None:
-    """The run itself is ended, and the link with it."""
-
-
 KINDS: Final[Mapping[str, Callable[[Faults], object]]] = {
     "kill": Faults.cut_link,
     "cut": Faults.cut_link,

@@ -9,17 +9,16 @@ from typing import Any
 
 import pytest
 
-from mtts.core.outcome import NodeResult, Outcome
-from mtts.lab.journal import JournalEntry
+from mtts.core.outcome import Outcome
 from mtts.ports import Store
 from tests.engine.attempt import Attempt, assert_online, assert_told, begin, update
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Machine
-from tests.matrix.cases import KINDS, PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases, held_for_s
+from tests.matrix.cases import PATHS, STRATEGIES, VERSIONS, WAITS_S, Case, cases, held_for_s
+from tests.matrix.interruption import at_point, interrupt
 
 SAMPLE = 59
 """Prime to the number of points, so that the sample goes through all of them."""
-
 
 ALWAYS = {"7.23.3-ram-bridge-tailnet-power-12", "7.22.3-a/b-lan-kill-13", "7.20.8-ram-bridge-lan-kill-21"}
 """What went wrong once."""
@@ -40,19 +39,6 @@ async def _begin(make: MakeDeployment, store: Store, *, version: str, strategy: 
     return attempt
 
 
-def _at_point(attempt: Attempt, point: int, do: Any) -> list[str]:
-    """Have something done at the n-th write; the writes so far."""
-    seen: list[str] = []
-
-    def at(entry: JournalEntry) -> None:
-        seen.append(f"{entry.path} {'of a script' if entry.script else ''}".rstrip())
-        if len(seen) == point:
-            do()
-
-    attempt.watch.also = attempt.watch.at_launch = at
-    return seen
-
-
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("version", VERSIONS)
@@ -60,7 +46,7 @@ async def test_the_points_are_all_writes_of_a_clean_update(
     deployment: MakeDeployment, store: Store, version: str, strategy: str, path: str
 ) -> None:
     attempt = await _begin(deployment, store, version=version, strategy=strategy, path=path)
-    seen = _at_point(attempt, 0, None)
+    seen = at_point(attempt, 0, lambda: None)
 
     result = await update(attempt.here, store)
 
@@ -75,7 +61,7 @@ async def test_an_update_that_is_interrupted_at_a_write_is_made_good(
 ) -> None:
     attempt = await _begin(deployment, store, version=case.version, strategy=case.strategy, path=case.path)
 
-    result = await _interrupt(attempt, case)
+    result = await interrupt(attempt, case.kind, case.point)
 
     here = attempt.here
     if result is not None:
@@ -89,26 +75,6 @@ async def test_an_update_that_is_interrupted_at_a_write_is_made_good(
         await attempt.assert_converges(another_store, machine=Machine("another"))
     else:
         await attempt.assert_converges()
-
-
-async def _interrupt(attempt: Attempt, case: Case) -> NodeResult | None:
-    """What the run said, None where it was killed."""
-    run = asyncio.ensure_future(attempt.here.update(attempt.store))
-
-    def upset() -> None:
-        KINDS[case.kind](attempt.here.router.faults)
-        if case.kind == "kill":
-            run.cancel()
-
-    seen = _at_point(attempt, case.point, upset)
-    (result,) = await asyncio.gather(run, return_exceptions=True)
-    assert len(seen) >= case.point, seen
-    attempt.watch.also = attempt.watch.at_launch = None
-    if case.kind == "kill":
-        assert isinstance(result, asyncio.CancelledError), result
-        return None
-    assert isinstance(result, NodeResult), result
-    return result
 
 
 async def test_the_router_alone_goes_back_from_a_release_that_never_comes_online(
