@@ -1,8 +1,8 @@
 """What is staged for the swap of a node's container, and the transaction (transaction.py) that it opens.
 
-A/B: the next release is unpacked in the slot that is free while the old one serves, so that the node is away only
-from the stop of one to the start of the other. The old container stays startable until the new one is proven and
-recorded; nothing unproven starts by itself. An update changes the release and nothing else: whatever else differs
+The next release is unpacked while the old one serves: in the slot that is free, or in memory where the flash has no
+room for both (strategy.py). The old container stays startable until the new one is proven and recorded, but in place;
+nothing unproven starts by itself. An update changes the release and nothing else: whatever else differs
 from the inventory is a deploy's business.
 """
 

@@ -1,4 +1,7 @@
-"""How a swap that failed ended, and what that says about the release: one table for outcome and blame (I19)."""
+"""How a swap that failed ended, and what that says about the release: one table for outcome and blame (I19).
+
+A failure that looks like an image which was unpacked only in part says nothing of the release yet (F13).
+"""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +16,6 @@ _RAN_AND_FAILED: Final = frozenset({"start-failed", "not-healthy", "needs-login"
 
 _IDENTITY_GONE: Final = frozenset({"needs-login", "identity-lost"})
 """How a node stands whose state a release destroyed: it would do so anywhere."""
-
 
 _FILES_MISSING: Final = re.compile(r"execvp.*no such file|layer missing|need repull", re.IGNORECASE)
 """How RouterOS says that a program is not where the image has it, or that a layer did not come along."""
