@@ -5,10 +5,7 @@ import pytest
 from mtts.adapters.redaction import Redactor
 from mtts.adapters.routeros.routers import LibrouterosRouters
 from mtts.adapters.secrets import SecretStore
-from tests.adapters.routeros.scripted import (
-    Certificate,
-    make_certificate,
-)
+from tests.adapters.routeros.scripted import Certificate, make_certificate
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,10 @@ from dataclasses import replace
 import pytest
 
 from mtts.adapters.routeros.routers import LibrouterosRouters
-from mtts.core.errors import (
-    MttsError,
-)
+from mtts.core.errors import MttsError
 from mtts.core.inventory import Router, Timing, TlsMode
 from mtts.core.secret import Literal, Secret
-from tests.adapters.routeros.scripted import (
-    Peer,
-    ScriptedRouter,
-)
+from tests.adapters.routeros.scripted import Peer, ScriptedRouter
 
 PASSWORD = "cänary-5e1f"
 SHORT_S = 0.05

@@ -6,18 +6,10 @@ from dataclasses import replace
 import pytest
 
 from mtts.adapters.routeros.routers import LibrouterosRouters
-from mtts.core.errors import (
-    SessionLostError,
-    UnreachableError,
-)
+from mtts.core.errors import SessionLostError, UnreachableError
 from mtts.core.inventory import Timing
 from tests.adapters.routeros.entries import SHORT_S, admitting, hurried, pinned, plain, refusal, silent
-from tests.adapters.routeros.scripted import (
-    Peer,
-    ScriptedRouter,
-    anonymous_server_context,
-    scripted,
-)
+from tests.adapters.routeros.scripted import Peer, ScriptedRouter, anonymous_server_context, scripted
 
 
 async def test_a_port_that_speaks_no_tls_is_recognised(routers: LibrouterosRouters) -> None:
