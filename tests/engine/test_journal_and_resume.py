@@ -29,6 +29,7 @@ from mtts.lab.registry_faults import RegistryFault
 from mtts.ports import Journal, Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import LOCK_PATH, Deployment, services_for
+from tests.engine.updates import outdated
 
 WRITES = 12
 """Of a clean update, the lock's two among them."""
@@ -53,14 +54,6 @@ class FullDisk(FileJournal):
         self._left -= 1
         if self._left < 0:
             raise StoreError(f"the journal cannot be used: {os.strerror(errno.ENOSPC)}")
-
-
-async def _outdated(make: MakeDeployment, **options: object) -> Deployment:
-    here = await make(**options)
-    await here.deploy()
-    await here.wait(60)
-    here.publish("1.2.4")
-    return here
 
 
 async def _update(here: Deployment, store: Store, journal: Journal) -> NodeResult:
@@ -102,7 +95,7 @@ async def _update_and_kill(here: Deployment, store: Store, journal: Journal, *, 
 async def test_each_step_is_in_the_journal_before_the_router_hears_of_it(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     seen: list[tuple[str, str]] = []
 
     def at(_number: int, entry: JournalEntry) -> None:
@@ -128,7 +121,7 @@ async def test_each_step_is_in_the_journal_before_the_router_hears_of_it(
 async def test_a_journal_that_cannot_be_written_refuses_the_router_untouched(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     (tmp_path / "transactions").write_text("no directory")
 
     result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
@@ -144,7 +137,7 @@ async def test_a_journal_that_cannot_be_written_refuses_the_router_untouched(
 async def test_a_disk_that_fills_up_stops_a_swap_that_has_not_begun_and_no_other(
     deployment: MakeDeployment, store: Store, tmp_path: Path, lines: int, outcome: Outcome
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     before = here.snapshot()
 
     result = await _update(here, store, FullDisk(lambda: tmp_path / "transactions", lines=lines))
@@ -166,7 +159,7 @@ async def test_resume_leaves_no_open_update_and_no_lock_after_a_kill_at_any_writ
     def journal() -> Journal:
         return FileJournal(lambda: tmp_path / "transactions")
 
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, journal(), after=after)
     await here.wait(7)
 
@@ -193,7 +186,7 @@ async def test_resume_leaves_no_open_update_and_no_lock_after_a_kill_at_any_writ
 async def test_an_update_that_was_killed_over_its_last_steps_leaves_no_lock_for_long(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
     await here.wait(30)
     assert len(here.rows(LOCK_PATH)) == 1
@@ -208,7 +201,7 @@ async def test_an_update_that_was_killed_over_its_last_steps_leaves_no_lock_for_
 async def test_a_resumed_update_on_an_old_routeros_knows_from_the_journal_that_its_image_was_proven(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    here = await _outdated(deployment, version="7.18.2")
+    here = await outdated(deployment, version="7.18.2")
     await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=4)
     (file,) = (tmp_path / "transactions").iterdir()
     assert {"event": "done", "step": "prove-image"} in [json.loads(line) for line in file.read_text().splitlines()]
@@ -292,7 +285,7 @@ async def test_gc_refuses_what_was_not_listed(deployment: MakeDeployment) -> Non
 
 
 async def test_gc_leaves_what_an_open_update_needs(deployment: MakeDeployment, store: Store, tmp_path: Path) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=3)
 
     plan = await _listed(here)
@@ -308,7 +301,7 @@ async def test_gc_leaves_what_an_open_update_needs(deployment: MakeDeployment, s
 async def test_resume_leaves_a_router_that_another_machine_holds_and_what_the_journal_knows_of_it(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
     here.router.remove_row(LOCK_PATH, "mtts-lock")
     uptime_s = here.router.device.uptime_s
@@ -329,7 +322,7 @@ async def test_resume_leaves_a_router_that_another_machine_holds_and_what_the_jo
 async def test_the_journal_is_closed_under_the_router_s_lock(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
     here.router.remove_row(LOCK_PATH, "mtts-lock")
     open_at: list[tuple[str, int]] = []
@@ -351,7 +344,7 @@ async def test_an_update_that_was_open_and_a_refusal_after_it_are_both_told(
     def journal() -> Journal:
         return FileJournal(lambda: tmp_path / "transactions")
 
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, journal(), after=5)
     await here.wait(7)
     here.lab.registry.faults.add(RegistryFault("status", on="any", status=500))
@@ -369,7 +362,7 @@ async def test_what_was_cleared_away_before_a_refusal_makes_it_no_refusal(
     def journal() -> Journal:
         return FileJournal(lambda: tmp_path / "transactions")
 
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     await _update_and_kill(here, store, journal(), after=8)
     await here.wait(7)
     here.lab.registry.faults.add(RegistryFault("status", on="any", status=500))

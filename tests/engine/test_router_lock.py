@@ -20,6 +20,7 @@ from mtts.lab.journal import JournalEntry
 from mtts.ports import Processes, Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, LOCK_PATH, Deployment, services_for
+from tests.engine.updates import outdated
 
 OTHER = Holder("other.example.net", "0a1b2c3d", 4711, "8c4f")
 
@@ -33,14 +34,6 @@ class Elsewhere:
     def has_ended(self, holder: Holder) -> bool:
         assert holder != self.me
         return False
-
-
-async def _outdated(make: MakeDeployment, **options: object) -> Deployment:
-    here = await make(**options)
-    await here.deploy()
-    await here.wait(60)
-    here.publish("1.2.4")
-    return here
 
 
 async def _update_from(processes: Processes, here: Deployment, store: Store) -> NodeResult:
@@ -69,7 +62,7 @@ def _all_writes(here: Deployment) -> list[str]:
 async def test_of_two_controllers_at_once_one_finishes_and_the_other_is_refused(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     here.note_start([])
 
     both = await asyncio.gather(
@@ -88,7 +81,7 @@ async def test_of_two_controllers_at_once_one_finishes_and_the_other_is_refused(
 async def test_a_router_that_another_machine_holds_is_refused_untouched(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     lock_by(here, OTHER, uptime_s=_uptime_s(here) - 90)
     before = here.snapshot()
 
@@ -114,7 +107,7 @@ async def test_a_run_without_changes_neither_takes_nor_minds_a_lock(deployment: 
 
 
 async def test_the_lock_of_another_machine_ages_out_by_uptime(deployment: MakeDeployment, store: Store) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     lock_by(here, OTHER, uptime_s=_uptime_s(here))
     await here.wait(lease_s(here.spec.timing) - 60)
     assert (await here.update(store)).outcome is Outcome.REFUSED
@@ -128,7 +121,7 @@ async def test_the_lock_of_another_machine_ages_out_by_uptime(deployment: MakeDe
 async def test_a_restart_of_the_router_ends_the_lock_of_another_machine(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     lock_by(here, OTHER, uptime_s=_uptime_s(here))
     here.router.faults.reboot()
     await here.wait(BOOT_S)
@@ -141,7 +134,7 @@ async def test_a_restart_of_the_router_ends_the_lock_of_another_machine(
 async def test_the_lock_of_a_process_that_was_killed_here_is_taken_over_at_once(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     with subprocess.Popen(sleeper) as process:  # noqa: ASYNC220 - starting it takes no time
         me = SystemProcesses("5eed").me
@@ -158,7 +151,7 @@ async def test_the_lock_of_a_process_that_was_killed_here_is_taken_over_at_once(
 async def test_a_process_of_the_same_number_in_another_container_is_not_taken_for_this_one(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     lock_by(here, replace(SystemProcesses("5eed").me, system="ffffffff"), uptime_s=_uptime_s(here))
 
     result = await here.update(store)
@@ -168,7 +161,7 @@ async def test_a_process_of_the_same_number_in_another_container_is_not_taken_fo
 
 
 async def test_somebody_elses_script_of_the_name_is_left_alone(deployment: MakeDeployment, store: Store) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     here.router.add_row(LOCK_PATH, name=NAME, source=":log info mine")
 
     result = await here.update(store)
@@ -181,7 +174,7 @@ async def test_somebody_elses_script_of_the_name_is_left_alone(deployment: MakeD
 async def test_a_user_who_cannot_hold_the_lock_is_told_which_policy_is_missing(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     here.router.set_row("/user", "mtts", group="read")
 
     result = await here.update(store)
@@ -203,7 +196,7 @@ ENDS = {
 async def test_every_write_lies_between_taking_the_lock_and_giving_it_back(
     deployment: MakeDeployment, store: Store, end: Outcome
 ) -> None:
-    here = await _outdated(deployment)
+    here = await outdated(deployment)
     ENDS[end](here)
 
     result = await here.update(store)
@@ -296,7 +289,7 @@ SLOW = 2_000.0
 async def test_the_lock_of_a_run_that_takes_long_is_renewed_once_it_goes_on(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment, link_bytes_per_s=SLOW)
+    here = await outdated(deployment, link_bytes_per_s=SLOW)
     began_s = here.lab.clock.now
 
     result = await here.update(store)
@@ -313,7 +306,7 @@ async def test_the_lock_of_a_run_that_takes_long_is_renewed_once_it_goes_on(
 async def test_a_run_whose_lock_was_taken_over_meanwhile_writes_nothing_more(
     deployment: MakeDeployment, store: Store
 ) -> None:
-    here = await _outdated(deployment, link_bytes_per_s=SLOW)
+    here = await outdated(deployment, link_bytes_per_s=SLOW)
 
     def taken_over(_number: int, entry: JournalEntry) -> None:
         if entry.path == "/container/add":

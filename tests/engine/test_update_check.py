@@ -15,15 +15,7 @@ from tests.engine.test_in_place import home_board
 from tests.engine.test_ram_bridge import small_board
 from tests.engine.test_router_lock import OTHER, lock_by
 from tests.engine.updaters import Updater
-from tests.engine.updates import code_of
-
-
-async def outdated(make: MakeDeployment, **options: object) -> Deployment:
-    here = await make(**options)
-    await here.deploy()
-    await here.wait(60)
-    here.publish("1.2.4")
-    return here
+from tests.engine.updates import close_the_window, code_of, outdated
 
 
 def assert_untouched(here: Deployment) -> None:
@@ -117,7 +109,7 @@ async def test_in_place_is_foretold_where_it_is_allowed(deployment: MakeDeployme
 
 async def test_outside_the_window_it_says_that_the_swap_waits(deployment: MakeDeployment, store: Store) -> None:
     here = await outdated(deployment)
-    here.change(window="00:00-00:01")
+    close_the_window(here)
 
     foretold = await here.update(store, check=True)
 

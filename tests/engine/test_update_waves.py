@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,7 +13,7 @@ from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, Deployment, update_fleet, versions
 from tests.engine.guards import update_and_kill
-from tests.engine.updates import code_of, fleet_of, have_starts_fail, outcomes
+from tests.engine.updates import close_the_window, code_of, fleet_of, have_starts_fail, outcomes
 from tests.engine.watch import Watch
 
 AT_ONCE = Rollout(canary=0)
@@ -76,7 +75,7 @@ async def test_a_new_release_waits_for_the_window_of_its_router(deployment: Make
     here = await deployment()
     await here.deploy()
     here.publish("1.2.4")
-    _close_the_window(here)
+    close_the_window(here)
 
     waiting = await here.update(store)
 
@@ -96,19 +95,12 @@ async def test_a_node_that_is_down_is_brought_back_at_any_time(deployment: MakeD
     here.router.device.engine.stop(here.container)
     await here.wait(5)
     here.publish("1.2.4")
-    _close_the_window(here)
+    close_the_window(here)
 
     result = await here.update(store)
 
     assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.4")
     assert len(here.online) == 1
-
-
-def _close_the_window(here: Deployment) -> None:
-    """Until two hours from now."""
-    now = datetime.fromtimestamp(here.lab.clock.wall.timestamp()).astimezone()
-    soon, later = ((now + timedelta(hours=hours)).strftime("%H:00") for hours in (2, 3))
-    here.change(window=f"{soon}-{later}")
 
 
 async def _cut_at_the_record(here: Deployment, store: Store) -> None:
@@ -138,8 +130,7 @@ async def test_what_came_back_before_the_handover_is_not_interrupted_outside_its
     here.publish("1.2.4")
     await _cut_at_the_record(here, store)
     (node,) = here.online
-    hour = here.lab.clock.wall.astimezone().hour + 12
-    here.change(window=f"{hour % 24:02}:00-{hour % 24:02}:30")
+    close_the_window(here)
 
     waiting = await here.update(store)
 

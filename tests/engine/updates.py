@@ -1,5 +1,6 @@
-"""What tests of updates share: fleets that are deployed, starts that fail, and results in short."""
+"""What tests of updates share: routers with an update to come, starts that fail, and results in short."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from mtts.core.outcome import NodeResult, Outcome
@@ -14,6 +15,22 @@ async def fleet_of(make: MakeDeployment, count: int, **options: Any) -> list[Dep
         assert (await here.deploy()).outcome is Outcome.DEPLOYED
         made.append(here)
     return made
+
+
+async def outdated(make: MakeDeployment, **options: Any) -> Deployment:
+    """A node that serves, and a new release to be had."""
+    here = await make(**options)
+    await here.deploy()
+    await here.wait(60)
+    here.publish("1.2.4")
+    return here
+
+
+def close_the_window(here: Deployment) -> None:
+    """Until two hours from now."""
+    now = datetime.fromtimestamp(here.lab.clock.wall.timestamp()).astimezone()
+    soon, later = ((now + timedelta(hours=hours)).strftime("%H:00") for hours in (2, 3))
+    here.change(window=f"{soon}-{later}")
 
 
 def have_starts_fail(here: Deployment) -> None:
