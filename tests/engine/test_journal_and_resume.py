@@ -56,6 +56,11 @@ class FullDisk(FileJournal):
             raise StoreError(f"the journal cannot be used: {os.strerror(errno.ENOSPC)}")
 
 
+def _journal(tmp_path: Path) -> FileJournal:
+    """As each run opens it anew."""
+    return FileJournal(lambda: tmp_path / "transactions")
+
+
 async def _update(here: Deployment, store: Store, journal: Journal) -> NodeResult:
     here.note_start([])
     async with services_for(here.lab, here.events) as usual:
@@ -105,7 +110,7 @@ async def test_each_step_is_in_the_journal_before_the_router_hears_of_it(
 
     here.router.faults.on_write(at)
 
-    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+    result = await _update(here, store, _journal(tmp_path))
 
     assert result.outcome is Outcome.UPDATED
     assert [line for line in seen if line[0] in (f"{LOCK_PATH}/add", "/container/add", f"{LOCK_PATH}/remove")] == [
@@ -124,7 +129,7 @@ async def test_a_journal_that_cannot_be_written_refuses_the_router_untouched(
     here = await outdated(deployment)
     (tmp_path / "transactions").write_text("no directory")
 
-    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+    result = await _update(here, store, _journal(tmp_path))
 
     assert result.problem is not None
     assert (result.outcome, result.problem.code) == (Outcome.REFUSED, "store-unusable")
@@ -156,14 +161,11 @@ async def test_a_disk_that_fills_up_stops_a_swap_that_has_not_begun_and_no_other
 async def test_resume_leaves_no_open_update_and_no_lock_after_a_kill_at_any_write(
     deployment: MakeDeployment, store: Store, tmp_path: Path, after: int
 ) -> None:
-    def journal() -> Journal:
-        return FileJournal(lambda: tmp_path / "transactions")
-
     here = await outdated(deployment)
-    await _update_and_kill(here, store, journal(), after=after)
+    await _update_and_kill(here, store, _journal(tmp_path), after=after)
     await here.wait(7)
 
-    resumed = await _resume(here, store, journal())
+    resumed = await _resume(here, store, _journal(tmp_path))
 
     assert resumed.outcome in {Outcome.NO_OP, Outcome.UPDATED, Outcome.ROLLED_BACK, Outcome.KEPT_OLD}, resumed.problem
     assert here.rows(LOCK_PATH) == []
@@ -177,9 +179,9 @@ async def test_resume_leaves_no_open_update_and_no_lock_after_a_kill_at_any_writ
     ]
     pulls = here.writes.count("/container/add")
     assert pulls == 0
-    assert (await _update(here, store, journal())).to_version == "1.2.4"
+    assert (await _update(here, store, _journal(tmp_path))).to_version == "1.2.4"
     assert list((tmp_path / "transactions").iterdir()) == []
-    assert (await _resume(here, store, journal())).outcome is Outcome.NO_OP
+    assert (await _resume(here, store, _journal(tmp_path))).outcome is Outcome.NO_OP
     assert not any(entry.is_write for entry in here.journal)
 
 
@@ -187,11 +189,11 @@ async def test_an_update_that_was_killed_over_its_last_steps_leaves_no_lock_for_
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
     here = await outdated(deployment)
-    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
+    await _update_and_kill(here, store, _journal(tmp_path), after=WRITES - 1)
     await here.wait(30)
     assert len(here.rows(LOCK_PATH)) == 1
 
-    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+    result = await _update(here, store, _journal(tmp_path))
 
     assert (result.outcome, result.to_version) == (Outcome.NO_OP, "1.2.4")
     assert here.rows(LOCK_PATH) == []
@@ -202,11 +204,11 @@ async def test_a_resumed_update_on_an_old_routeros_knows_from_the_journal_that_i
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
     here = await outdated(deployment, version="7.18.2")
-    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=4)
+    await _update_and_kill(here, store, _journal(tmp_path), after=4)
     (file,) = (tmp_path / "transactions").iterdir()
     assert {"event": "done", "step": "prove-image"} in [json.loads(line) for line in file.read_text().splitlines()]
 
-    result = await _update(here, store, FileJournal(lambda: tmp_path / "transactions"))
+    result = await _update(here, store, _journal(tmp_path))
 
     assert (result.outcome, result.to_version) == (Outcome.UPDATED, "1.2.4")
     assert "> prove the image of" not in " ".join(event.text for event in here.events)
@@ -286,7 +288,7 @@ async def test_gc_refuses_what_was_not_listed(deployment: MakeDeployment) -> Non
 
 async def test_gc_leaves_what_an_open_update_needs(deployment: MakeDeployment, store: Store, tmp_path: Path) -> None:
     here = await outdated(deployment)
-    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=3)
+    await _update_and_kill(here, store, _journal(tmp_path), after=3)
 
     plan = await _listed(here)
     result = await _collect(here)
@@ -302,19 +304,19 @@ async def test_resume_leaves_a_router_that_another_machine_holds_and_what_the_jo
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
     here = await outdated(deployment)
-    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
+    await _update_and_kill(here, store, _journal(tmp_path), after=WRITES - 1)
     here.router.remove_row(LOCK_PATH, "mtts-lock")
     uptime_s = here.router.device.uptime_s
     comment = f"mtts:lock by=other/1 on=0a1b2c3d run=8c4f uptime={uptime_s:.0f} longest=600"
     here.router.add_row(LOCK_PATH, name="mtts-lock", source="#", comment=comment)
 
-    held = await _resume(here, store, FileJournal(lambda: tmp_path / "transactions"))
+    held = await _resume(here, store, _journal(tmp_path))
 
     assert held.problem is not None
     assert (held.outcome, held.problem.code) == (Outcome.REFUSED, "router-locked")
     assert len(list((tmp_path / "transactions").iterdir())) == 1
     await here.wait(601)
-    assert (await _resume(here, store, FileJournal(lambda: tmp_path / "transactions"))).outcome is Outcome.NO_OP
+    assert (await _resume(here, store, _journal(tmp_path))).outcome is Outcome.NO_OP
     assert list((tmp_path / "transactions").iterdir()) == []
     assert here.rows(LOCK_PATH) == []
 
@@ -323,7 +325,7 @@ async def test_the_journal_is_closed_under_the_router_s_lock(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
     here = await outdated(deployment)
-    await _update_and_kill(here, store, FileJournal(lambda: tmp_path / "transactions"), after=WRITES - 1)
+    await _update_and_kill(here, store, _journal(tmp_path), after=WRITES - 1)
     here.router.remove_row(LOCK_PATH, "mtts-lock")
     open_at: list[tuple[str, int]] = []
 
@@ -332,7 +334,7 @@ async def test_the_journal_is_closed_under_the_router_s_lock(
 
     here.router.faults.on_write(at)
 
-    result = await _resume(here, store, FileJournal(lambda: tmp_path / "transactions"))
+    result = await _resume(here, store, _journal(tmp_path))
 
     assert result.outcome is Outcome.NO_OP
     assert open_at == [(f"{LOCK_PATH}/add", 1), (f"{LOCK_PATH}/remove", 0)]
@@ -341,15 +343,12 @@ async def test_the_journal_is_closed_under_the_router_s_lock(
 async def test_an_update_that_was_open_and_a_refusal_after_it_are_both_told(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    def journal() -> Journal:
-        return FileJournal(lambda: tmp_path / "transactions")
-
     here = await outdated(deployment)
-    await _update_and_kill(here, store, journal(), after=5)
+    await _update_and_kill(here, store, _journal(tmp_path), after=5)
     await here.wait(7)
     here.lab.registry.faults.add(RegistryFault("status", on="any", status=500))
 
-    result = await _update(here, store, journal())
+    result = await _update(here, store, _journal(tmp_path))
 
     assert here.writes != []
     assert result.outcome in {Outcome.UPDATED, Outcome.ROLLED_BACK, Outcome.KEPT_OLD}
@@ -359,20 +358,17 @@ async def test_an_update_that_was_open_and_a_refusal_after_it_are_both_told(
 async def test_what_was_cleared_away_before_a_refusal_makes_it_no_refusal(
     deployment: MakeDeployment, store: Store, tmp_path: Path
 ) -> None:
-    def journal() -> Journal:
-        return FileJournal(lambda: tmp_path / "transactions")
-
     here = await outdated(deployment)
-    await _update_and_kill(here, store, journal(), after=8)
+    await _update_and_kill(here, store, _journal(tmp_path), after=8)
     await here.wait(7)
     here.lab.registry.faults.add(RegistryFault("status", on="any", status=500))
 
-    result = await _update(here, store, journal())
+    result = await _update(here, store, _journal(tmp_path))
 
     assert here.writes == ["/container/remove"]
     assert (result.outcome, result.problem and result.problem.code) == (Outcome.KEPT_OLD, "registry-unavailable")
     assert [problem.code for problem in result.warnings] == ["leftover-removed"]
-    assert (await _update(here, store, journal())).outcome is Outcome.REFUSED
+    assert (await _update(here, store, _journal(tmp_path))).outcome is Outcome.REFUSED
     assert here.writes == []
 
 
