@@ -229,15 +229,21 @@ class Update:
         found = {result.node: result for result in self._surveyed[router.name]}
 
         async def swap(work: NodeWork) -> tuple[NodeResult, None]:
-            start_failed, before = self._waiting.get((router.name, work.node.name)), found[work.node.name]
+            start_failed = self._waiting.get((router.name, work.node.name))
             if start_failed is None:
-                return before, None
-            result = await self._swap_one(work, start_failed=start_failed)
-            if before.outcome is not Outcome.NO_OP:
-                return after(before, result), None
-            return replace(result, warnings=(*before.warnings, *result.warnings)), None
+                return found[work.node.name], None
+            return await self._swap_one(work, start_failed=start_failed), None
 
-        return [result for result, _ in await on_each_node(self.services, router, swap, is_patient=True)]
+        results = await on_each_node(self.services, router, swap, is_patient=True)
+        return [self._with_survey(found[result.node], result) for result, _ in results]
+
+    def _with_survey(self, before: NodeResult, result: NodeResult) -> NodeResult:
+        """What the run did to a node in all, also where its router was lost before the swap."""
+        if (before.router, before.node) not in self._waiting:
+            return before
+        if before.outcome is not Outcome.NO_OP:
+            return after(before, result)
+        return replace(result, warnings=(*before.warnings, *result.warnings))
 
     async def _swap_one(self, work: NodeWork, *, start_failed: bool) -> NodeResult:
         async with work.within_deadline():

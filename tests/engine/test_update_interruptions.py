@@ -4,6 +4,7 @@ Whatever the run could still do about it, the router ends with one release whole
 happens right after a write has its own matrix (tests/matrix).
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -109,3 +110,28 @@ def _assert_settled(attempt: Attempt, result: NodeResult) -> None:
 async def _assert_converges(attempt: Attempt) -> None:
     attempt.here.router.faults.cut_after(LONGEST * LONGEST)
     await attempt.assert_converges()
+
+
+async def test_a_router_that_is_lost_before_its_swap_still_tells_how_an_open_one_ended(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    attempt = await begin(deployment, store, "7.23.3")
+    here = attempt.here
+    here.publish("1.2.5", behaviour="never-online")
+    run = asyncio.ensure_future(here.update(store))
+    attempt.watch.also = lambda entry: run.cancel() if entry.path == "/container/start" else None
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    attempt.watch.also = None
+    await here.wait(here.spec.timing.confirm_s + 60)
+    here.publish("1.2.6")
+    here.router.faults.at_command(1, here.router.faults.cut_link, path="/interface/bridge/print")
+
+    result = await here.update(store)
+
+    assert_told(here, result)
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert {"swap-unconfirmed", "session-lost"} <= {
+        problem.code for problem in (result.problem, *result.warnings) if problem
+    }
+    attempt.assert_serves()

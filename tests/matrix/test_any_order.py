@@ -159,6 +159,7 @@ class AnyOrder(RuleBasedStateMachine):
         later = [one for one in VERSIONS if tuple(map(int, one.split("."))) > now[: len(one.split("."))]]
         self.here.router.upgrade(later[0])
         self._run(self.here.wait(BOOT_S + 1))
+        self.watch.rebase()  # what a newer one shows of everybody's containers
 
     @rule(edit=st.sampled_from(["stop", "neighbour", "rule"]))
     def somebody_edits(self, edit: str) -> None:
