@@ -46,7 +46,6 @@ COPIED: Final = (
 )  # fmt: skip
 """What a container that was set up by hand hands on to its successor."""
 
-_USELESS: Final = (ContainerState.FAILED, ContainerState.DELETING)
 _LISTS: Final = ("envlist", "envlists", "mounts", "mountlists")
 """What surrounds the node, by whichever names: a router that was upgraded to RouterOS 7.21 keeps those that it had."""
 
