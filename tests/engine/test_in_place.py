@@ -6,20 +6,12 @@ import pytest
 
 from mtts.core.outcome import Outcome
 from mtts.lab.journal import JournalEntry
-from mtts.lab.table import Singleton
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import BOOT_S, Deployment, versions
-from tests.engine.test_ram_bridge import small_board
+from tests.engine.fleet import BOOT_S, versions
+from tests.engine.updates import home_board
 
 VERSIONS = versions("7.18.2", "7.21.5", "7.23.3")
-
-
-async def home_board(make: MakeDeployment, version: str) -> Deployment:
-    """One whose device-mode forbids the scheduler, which a bridge needs."""
-    here = await small_board(make, version)
-    here.router.device.menu_of(Singleton, "/system/device-mode").values["scheduler"] = "false"
-    return here
 
 
 async def test_without_leave_nothing_is_written(deployment: MakeDeployment, store: Store) -> None:

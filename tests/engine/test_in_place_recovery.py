@@ -8,8 +8,8 @@ from mtts.lab.journal import JournalEntry
 from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import BOOT_S, REPOSITORY, Deployment, lab_image
-from tests.engine.test_in_place import home_board
 from tests.engine.test_rollback import rolled_back
+from tests.engine.updates import home_board
 
 BAD = ("never-online", "crash")
 

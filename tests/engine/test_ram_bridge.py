@@ -12,11 +12,10 @@ from mtts.lab.journal import JournalEntry
 from mtts.ports import Store
 from tests.engine.attempt import Attempt, assert_online, begin
 from tests.engine.conftest import MakeDeployment
-from tests.engine.fleet import BOOT_S, Deployment, services_for, versions
-from tests.engine.updates import code_of
+from tests.engine.fleet import BOOT_S, services_for, versions
+from tests.engine.updates import code_of, small_board
 from tests.engine.watch import Watch
 
-KIB = 1024
 STEPS = [
     "+ container tailscale-ram",
     "> wait for the pull of container tailscale-ram",
@@ -29,19 +28,6 @@ STEPS = [
     "> record the release of container tailscale-b",
     "- container tailscale-ram",
 ]
-ROOM = 600 * KIB
-"""Free beside the running release: less than another one takes."""
-
-
-async def small_board(make: MakeDeployment, version: str) -> Deployment:
-    """A deployed node on a router with room for one release."""
-    here = await make(version=version)
-    await here.deploy()
-    await here.wait(60)
-    free = here.router.device.storage.flash.free_bytes
-    here.router.write_file("ballast", bytes(free - 1024 * KIB - ROOM))
-    await here.wait(60)
-    return here
 
 
 @pytest.mark.parametrize("version", versions("7.18.2", "7.21.5", "7.23.3"))

@@ -11,11 +11,9 @@ from mtts.ports import Store
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import Deployment
 from tests.engine.guards import update_and_kill
-from tests.engine.test_in_place import home_board
-from tests.engine.test_ram_bridge import small_board
 from tests.engine.test_router_lock import OTHER, lock_by
 from tests.engine.updaters import Updater
-from tests.engine.updates import close_the_window, code_of, outdated
+from tests.engine.updates import close_the_window, code_of, home_board, outdated, small_board
 
 
 def assert_untouched(here: Deployment) -> None:

@@ -1,11 +1,16 @@
 """What tests of updates share: routers with an update to come, starts that fail, and results in short."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from mtts.core.outcome import NodeResult, Outcome
+from mtts.lab.table import Singleton
 from tests.engine.conftest import MakeDeployment
 from tests.engine.fleet import Deployment
+
+KIB: Final = 1024
+ROOM_BYTES: Final = 600 * KIB
+"""Free beside the running release: less than another one takes."""
 
 
 async def fleet_of(make: MakeDeployment, count: int, **options: Any) -> list[Deployment]:
@@ -15,6 +20,24 @@ async def fleet_of(make: MakeDeployment, count: int, **options: Any) -> list[Dep
         assert (await here.deploy()).outcome is Outcome.DEPLOYED
         made.append(here)
     return made
+
+
+async def small_board(make: MakeDeployment, version: str) -> Deployment:
+    """A deployed node on a router with room for one release."""
+    here = await make(version=version)
+    await here.deploy()
+    await here.wait(60)
+    free = here.router.device.storage.flash.free_bytes
+    here.router.write_file("ballast", bytes(free - 1024 * KIB - ROOM_BYTES))
+    await here.wait(60)
+    return here
+
+
+async def home_board(make: MakeDeployment, version: str) -> Deployment:
+    """One with room for one release, whose device-mode forbids the scheduler, which a bridge needs."""
+    here = await small_board(make, version)
+    here.router.device.menu_of(Singleton, "/system/device-mode").values["scheduler"] = "false"
+    return here
 
 
 async def outdated(make: MakeDeployment, **options: Any) -> Deployment:
