@@ -121,10 +121,10 @@ def locked(router: str, lock: HeldLock, *, uptime_s: float | None) -> Problem:
     if lock.holder is None:
         said = f"{router} has a script {NAME} whose comment names no run of mtts"
         return Problem("router-locked", said, f"look at it, then: {remove}")
-    age = f" for {max(0.0, uptime_s - lock.uptime_s):.0f} s" if uptime_s is not None else ""
+    age = f", who was at work {max(0.0, uptime_s - lock.uptime_s):.0f} s ago" if uptime_s is not None else ""
     return Problem(
         "router-locked",
-        f"{router} has been held{age} by {lock.holder}, run {lock.holder.run}",
+        f"{router} is held by {lock.holder}, run {lock.holder.run}{age}",
         f"run the command again once that one has ended; if it surely has: {remove}",
     )
 

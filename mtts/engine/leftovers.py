@@ -118,7 +118,8 @@ async def _restaged(
     observer = NodeObserver(work.session, Dialect(resource.version))
     await SwapSteps(work, transaction, observer, None).restage(seen)
     waits = f"the router restarted before {staged.version or staged.node} had taken over for good; it is tried again"
-    return Settled(await standing(work), warnings=(Problem("release-staged", waits),))
+    hint = f"mtts update {work.router.name}"
+    return Settled(await standing(work), warnings=(Problem("release-staged", waits, hint),))
 
 
 async def without_strays(work: NodeWork, settled: Settled) -> Settled:

@@ -34,15 +34,13 @@ async def _resume(work: NodeWork, quarantine: Quarantine) -> NodeResult:
         left = (bridge_down(work.router.name, work.node.name, slots),) if is_down else ()
         return replace(as_found, warnings=(*said, *left))
     settled = await settle_swaps(work, slots, quarantine)
-    if settled.result is None:
-        waits = Problem(
-            "release-staged",
-            f"a release is staged for node {work.node.name} and waits for its turn",
-            f"mtts update {work.router.name}",
-        )
-        is_staged = settled.slots.open_transaction is not None
-        return replace(as_found, warnings=(*said, *settled.warnings, *((waits,) if is_staged else ())))
-    return replace(settled.result, warnings=(*said, *settled.result.warnings, *settled.warnings))
+    if settled.result is not None:
+        return replace(settled.result, warnings=(*said, *settled.result.warnings, *settled.warnings))
+    said += settled.warnings
+    if settled.slots.open_transaction is not None and "release-staged" not in {problem.code for problem in said}:
+        waits = f"a release is staged for node {work.node.name} and waits for its turn"
+        said += (Problem("release-staged", waits, f"mtts update {work.router.name}"),)
+    return replace(as_found, warnings=said)
 
 
 async def _freed(work: NodeWork) -> tuple[Problem, ...]:

@@ -101,14 +101,14 @@ def test_a_holder_that_is_gone_ends_a_lock_at_once() -> None:
 def test_without_an_uptime_only_the_holder_ends_a_lock() -> None:
     assert why_stale(held(), uptime_s=None, has_ended=False) is None
     assert why_stale(held(), uptime_s=None, has_ended=True) == "its process is gone"
-    assert "for" not in locked("router1", held(), uptime_s=None).message
+    assert "ago" not in locked("router1", held(), uptime_s=None).message
 
 
 def test_a_refusal_names_the_owner_the_run_the_age_and_the_way_out() -> None:
     problem = locked("router1", held(), uptime_s=1090)
 
     assert problem.code == "router-locked"
-    assert problem.message == "router1 has been held for 90 s by admin1.example.net/4711, run 8c4f"
+    assert problem.message == "router1 is held by admin1.example.net/4711, run 8c4f, who was at work 90 s ago"
     assert problem.hint.endswith("/system/script/remove mtts-lock")
 
 

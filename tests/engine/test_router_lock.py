@@ -90,7 +90,7 @@ async def test_a_router_that_another_machine_holds_is_refused_untouched(
     assert result.outcome is Outcome.REFUSED
     assert result.problem is not None
     assert re.fullmatch(
-        r"router1 has been held for 9\d s by other\.example\.net/4711, run 8c4f", result.problem.message
+        r"router1 is held by other\.example\.net/4711, run 8c4f, who was at work 9\d s ago", result.problem.message
     )
     assert here.snapshot() == before
 
