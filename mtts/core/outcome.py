@@ -115,7 +115,7 @@ class NodeResult:
 
 
 def joined(first: NodeResult, second: NodeResult) -> NodeResult:
-    """Two pieces of work on a node as one; the second says how it stands."""
+    """Two swaps that one update takes, as one result; the second says how the node stands. For others see `after`."""
     gaps = [result.downtime_s for result in (first, second) if result.downtime_s is not None]
     return replace(
         second,

@@ -14,6 +14,7 @@ from mtts.core.update import evidence_of, recorded
 from mtts.engine.gather import gather
 from mtts.engine.leftovers import settle_swaps
 from mtts.engine.nodes import on_each_node
+from mtts.engine.prepare_swap import SwapRequest
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.services import NodeWork, Services
 from mtts.engine.standing import standing
@@ -67,11 +68,12 @@ async def _roll_back_from(work: NodeWork, slots: Slots, quarantine: Quarantine, 
         return as_found.ended(Outcome.REFUSED, release)
     if release.manifest_digest == running and live.is_up:
         return as_found
+    wanted = SwapRequest(facts, slots, live, release, quarantine)
     if running is None:
-        return await swap_node(work, facts=facts, slots=slots, live=live, release=release, quarantine=quarantine)
+        return await swap_node(work, wanted)
     was_held = any(entry.digest == running for entry in quarantine.entries)
     said = await quarantine.leave(running, router=router)  # beforehand: a run that finishes a killed one goes by it
-    result = await swap_node(work, facts=facts, slots=slots, live=live, release=release, quarantine=quarantine)
+    result = await swap_node(work, wanted)
     if result.outcome not in (Outcome.UPDATED, Outcome.UNKNOWN, Outcome.PENDING) and not was_held:
         said += await quarantine.lift(running, router=router)
     return replace(result, warnings=(*said, *result.warnings))

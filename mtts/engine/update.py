@@ -43,11 +43,12 @@ from mtts.engine.gather import gather, gather_resource
 from mtts.engine.leftovers import Settled, settle_swaps, without_strays
 from mtts.engine.nodes import on_each_node
 from mtts.engine.observe import NodeObserver
+from mtts.engine.prepare_swap import SwapRequest, foretell_swap
 from mtts.engine.quarantine import Quarantine
 from mtts.engine.rollout import roll_out
 from mtts.engine.services import NodeWork, Services
 from mtts.engine.standing import standing
-from mtts.engine.swap_node import foretell, swap_node
+from mtts.engine.swap_node import swap_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,8 @@ class Update:
             result = await self._follow(work, live, decision)
             has_strays = bool(found.leftovers) and result.problem is None
             return replace(result, changes_pending=result.changes_pending or has_strays)
-        expected = await foretell(
-            work,
-            facts=await gather(work.session, work.router, (work.node,)),
-            slots=found,
-            live=live,
-            release=decision.release,
-            quarantine=self.quarantine,
-            allow_in_place=self.order.allow_in_place,
-        )
+        facts = await gather(work.session, work.router, (work.node,))
+        expected = await foretell_swap(work, self._request(facts, found, live, decision.release))
         waits = self._waits_for_window(work, live, decision.release)
         return replace(expected, warnings=(*expected.warnings, *waits)) if expected.changes_pending else expected
 
@@ -266,15 +260,10 @@ class Update:
             if not cleared.slots.leftovers:
                 return cleared.told(await self._swap_to_latest(work, cleared.slots, start_failed=start_failed))
         work.tell(Kind.STEP, f"{decision.why}: {release.version or release.manifest_digest.short}")
-        return await swap_node(
-            work,
-            facts=facts,
-            slots=slots,
-            live=slots.live,
-            release=release,
-            quarantine=self.quarantine,
-            allow_in_place=self.order.allow_in_place,
-        )
+        return await swap_node(work, self._request(facts, slots, slots.live, release))
+
+    def _request(self, facts: Facts, slots: Slots, live: ContainerRow, release: Release) -> SwapRequest:
+        return SwapRequest(facts, slots, live, release, self.quarantine, self.order.allow_in_place)
 
 
 def _tag(live: ContainerRow | None) -> Tag | None:

@@ -17,7 +17,7 @@ from tests.engine.fleet import BOOT_S
 
 VERSIONS = ("7.18.2", "7.21.5", "7.23.3")
 """State as text and mounts by name; flags; flags that are left out when false."""
-LONGEST = 260
+LONGEST = 300
 """No clean update sends more commands than this, the login of its survey included; see the first test."""
 LASTS_S = 90
 """No clean update takes longer, its settled sample left aside."""
