@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mtts.core.dialect import Dialect
 from mtts.core.errors import MttsError, Problem, RegistryError, StepFailedError
 from mtts.core.events import Kind
-from mtts.core.facts import ContainerRow, Resource
+from mtts.core.facts import ContainerRow, ContainerState, Resource
 from mtts.core.image import Digest, Release
 from mtts.core.inventory import NodeSpec
 from mtts.core.outcome import NodeResult, Outcome, after, settle
@@ -105,7 +105,20 @@ async def settle_swaps(work: NodeWork, slots: Slots, quarantine: Quarantine) -> 
     if swapped.result.outcome in (Outcome.UNKNOWN, Outcome.PENDING):
         return Settled(slots, swapped.result, said)
     async with work.anew() as again:
-        return Settled(await standing(again), swapped.result, said)
+        slots = await standing(again)
+        if slots.is_bridge_down:
+            said += await _without_failed_pulls(again, slots, NodeObserver(again.session, Dialect(resource.version)))
+        return Settled(slots, swapped.result, said)
+
+
+async def _without_failed_pulls(work: NodeWork, slots: Slots, observer: NodeObserver) -> tuple[Problem, ...]:
+    """Why one is still there. The script that brings a node back does the same; where it is gone the next run pulls."""
+    failed = [row for row in slots.leftovers if row.state is ContainerState.FAILED]
+    try:
+        await Applier(work, observer, None).apply_all(removals(failed))
+    except StepFailedError as error:
+        return (error.problem,)
+    return ()
 
 
 async def _restaged(

@@ -189,3 +189,33 @@ async def test_status_logs_and_login_take_what_runs_for_the_node_and_not_what_wa
     assert (login.outcome, login.problem) == (Outcome.NO_OP, None)
     assert (anew.outcome, code_of(anew)) == (Outcome.REFUSED, "transaction-open")
     assert here.writes == []
+
+
+async def test_where_an_upgrade_cut_off_the_router_s_own_way_back_the_second_update_pulls_anew(
+    deployment: MakeDeployment, store: Store
+) -> None:
+    here = await small_board(deployment, "7.19.6")
+    here.publish("1.2.4")
+    run = asyncio.ensure_future(here.update(store))
+
+    def at(_number: int, entry: JournalEntry) -> None:
+        is_second_pull = entry.path == "/container/add" and any("=root-dir=mtts/root" in word for word in entry.words)
+        if is_second_pull:
+            here.router.faults.cut_link()
+            run.cancel()
+
+    here.router.faults.on_write(at)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    here.router.faults.on_write(None)
+    here.router.upgrade("7.21.5")  # the scheduler's entry is in the words of 7.19 now
+    await here.wait(BOOT_S + 700)
+    assert here.online == []
+
+    first, second = [await here.update(store) for _ in range(2)]
+
+    assert (first.outcome, code_of(first)) == (Outcome.BROKEN, "pull-failed")
+    assert (second.outcome, second.problem) == (Outcome.UPDATED, None)
+    assert_online(here)
+    assert here.rows("/system/scheduler") == []
+    assert (await here.update(store)).outcome is Outcome.NO_OP
