@@ -321,7 +321,7 @@ class Swap:
         tag = self._old.tag
         return judge_failure(
             failure.code,
-            has_switched=self._has_swapped or self._is_alone,
+            has_switched=self._has_swapped or (self._is_alone and self._theirs is None),
             way_back=way_back,
             was_healthy=self._was_healthy,
             is_same_release=tag is not None and tag.platform == self._transaction.staged.platform,
